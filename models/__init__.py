@@ -1,0 +1,1 @@
+"""Generate: what to draw. Knows drawings, nothing of paper or machines."""
