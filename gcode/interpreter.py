@@ -1,0 +1,365 @@
+"""G-code as GRBL 1.1 understands it: one dialect for the reader, the estimate and the virtual machine.
+
+Words, their groups, their order of execution and the error each mistake earns follow GRBL 1.1h (its `doc/csv`
+tables and the behaviour of its parser, itself after NIST RS274/NGC v3). Known: G0 G1 G2 G3 G4 G17 G20 G21 G40 G49
+G53 G54 G61 G80 G90 G91 G91.1 G92 G92.1 G94, M0 M1 M2 M3 M4 M5 M8 M9 M30, F I J N P R S T X Y Z. What GRBL knows
+beyond these (other planes, G10, G28, G30, G38, G43.1, G55-G59, G93) has no place in a drawing and is error 20 here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+Vec3 = tuple[float, float, float]
+
+LINE_LIMIT = 79
+"""Characters of a stripped line that fit GRBL's buffer of 80, which ends with a zero."""
+ARC_TOLERANCE = 0.002
+"""mm between an arc and its chords: GRBL's default $12."""
+MM_PER_INCH = 25.4
+_MAX_CHORDS = 65535  # GRBL counts an arc's chords in 16 bits
+
+_COMMENT = re.compile(r"\([^)]*\)?|;.*|[\x00-\x20/]", re.DOTALL)
+_WORD = re.compile(r"([A-Z])([+-]?(?:\d+\.?\d*|\.\d+))", re.ASCII)
+_VALUE_LETTERS = frozenset("FIJKLNPRSTXYZ")
+_AXES = "XYZ"
+
+# G number -> modal group; a block may hold one word of each group.
+_G_GROUP = {
+    **dict.fromkeys((0, 1, 2, 3, 80), "motion"),
+    **dict.fromkeys((4, 53, 92), "non-modal"),
+    17: "plane",
+    **dict.fromkeys((20, 21), "units"),
+    40: "cutter",
+    49: "length",
+    54: "coordinates",
+    61: "path",
+    **dict.fromkeys((90, 91), "distance"),
+    94: "feed mode",
+}
+_M_GROUP = {
+    **dict.fromkeys((0, 1, 2, 30), "flow"),
+    **dict.fromkeys((3, 4, 5), "spindle"),
+    **dict.fromkeys((8, 9), "coolant"),
+}
+# G numbers that claim the block's axis words; G49 too, though it uses none.
+_AXIS_COMMAND: dict[int, Literal["motion", "non-modal", "length"]] = {
+    **dict.fromkeys((0, 1, 2, 3), "motion"),
+    92: "non-modal",
+    49: "length",
+}
+
+
+class GcodeError(ValueError):
+    """A line that GRBL 1.1 refuses: `code` is its error number, the message says it in words."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A straight move to `target` (mm, machine coordinates); `feed` in mm/min, 0.0 on a rapid."""
+
+    target: Vec3
+    rapid: bool
+    feed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dwell:
+    """A full stop, then a wait of `seconds` as written (GRBL rounds up to 50 ms). M8 and M9 stop for 0 s."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spindle:
+    """A full stop, then the spindle output goes `on` with S `speed`, or off. Moves a servo pen."""
+
+    on: bool
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """M0: a full stop until the operator resumes. (GRBL 1.1 reads M1 and ignores it.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """M2 or M30: the program's end; the modal state has gone back to its defaults."""
+
+
+Action = Move | Dwell | Spindle | Pause | End
+
+
+def strip_line(line: str) -> str:
+    """The line as GRBL's parser gets it: upper case, without white space, `(...)`, `;...` and `/`."""
+    return _COMMENT.sub("", line).upper()
+
+
+@dataclass(slots=True)
+class _Words:
+    """One block, taken apart: G and M words by modal group, the rest by letter."""
+
+    groups: dict[str, int] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    axis_command: Literal["motion", "non-modal", "length"] | None = None
+    clear_offset: bool = False  # G92.1
+
+
+def _parse(text: str) -> _Words:
+    """Takes a stripped line apart, raising GcodeError in the order in which GRBL meets the words."""
+    words = _Words()
+    position = 0
+    while position < len(text):
+        match = _WORD.match(text, position)
+        if match is None:
+            letter = text[position]
+            if not "A" <= letter <= "Z":
+                raise GcodeError(1, f"a word must begin with a letter, not {letter!r}")
+            raise GcodeError(2, f"{letter} has no number that can be read")
+        letter, value = match[1], float(match[2])
+        position = match.end()
+        if letter in "GM":
+            _command(words, letter, value, match[0])
+        elif letter not in _VALUE_LETTERS:
+            raise GcodeError(20, f"{match[0]} is not a word of this machine")
+        elif letter == "T" and value > 255:
+            raise GcodeError(38, f"{match[0]} is above the largest tool number, 255")
+        elif letter in words.values:
+            raise GcodeError(25, f"{letter} is given twice")
+        elif value < 0 and letter in "FNPST":
+            raise GcodeError(4, f"{match[0]} must not be negative")
+        else:
+            words.values[letter] = value
+    return words
+
+
+def _command(words: _Words, letter: str, value: float, text: str) -> None:
+    number = int(value)
+    hundredths = round(100 * (value - number))
+    if letter == "G" and (number, hundredths) == (91, 10):
+        group: str | None = "arc distance"
+        hundredths = 0
+    elif letter == "G" and (number, hundredths) == (92, 10):
+        group, hundredths, words.clear_offset = "non-modal", 0, True
+    else:
+        group = (_G_GROUP if letter == "G" else _M_GROUP).get(number)
+        if letter == "G" and number in _AXIS_COMMAND:
+            if words.axis_command is not None:
+                raise GcodeError(24, f"{text} and another command both want the axis words")
+            words.axis_command = _AXIS_COMMAND[number]
+    if letter == "M" and hundredths:
+        raise GcodeError(23, f"{text} must be a whole number")
+    if group is None or (number in (90, 92) and hundredths):
+        raise GcodeError(20, f"{text} is not a command of this machine")
+    if hundredths:
+        raise GcodeError(23, f"{text} must be a whole number")
+    if group in words.groups:
+        raise GcodeError(21, f"{text} meets another command of its group ({group})")
+    words.groups[group] = number
+
+
+class Interpreter:
+    """The state of a GRBL 1.1 parser; `execute` takes it from line to line.
+
+    `position` is where the last block ends, mm in machine coordinates. `offset` is what work coordinates lack of
+    them (G92; zero at the start, when the two are the same): a status report's WPos is position - offset.
+    The other attributes are the modal state: `motion` (0, 1, 2, 3 or 80), `inches`, `relative`, `feed` (mm/min),
+    `spindle` (3, 4 or 5), `speed` (S), `coolant` (8 or 9) and `tool`; at first as after GRBL's reset.
+    """
+
+    def __init__(self, position: Vec3 = (0.0, 0.0, 0.0)) -> None:
+        self.position = position
+        self.offset: Vec3 = (0.0, 0.0, 0.0)
+        self.motion = 0
+        self.inches = False
+        self.relative = False
+        self.feed = 0.0
+        self.spindle = 5
+        self.speed = 0.0
+        self.coolant = 9
+        self.tool = 0
+
+    @property
+    def modal(self) -> str:
+        """The words of the modal state as `$G` prints them between `[GC:` and `]`."""
+        return (
+            f"G{self.motion} G54 G17 G{20 if self.inches else 21} G{91 if self.relative else 90} G94 "
+            f"M{self.spindle} M{self.coolant} T{self.tool} F{self.feed:.0f} S{self.speed:.0f}"
+        )
+
+    def execute(self, line: str) -> list[Action]:
+        """Executes one line and returns what the machine does, in order.
+
+        Raises GcodeError with GRBL's error number and then leaves the state as it was.
+        """
+        text = strip_line(line)
+        if len(text) > LINE_LIMIT:
+            raise GcodeError(11, f"the line is longer than {LINE_LIMIT} characters")
+        if not text:
+            return []
+        words = _parse(text)
+        groups, values = words.groups, words.values
+        if words.axis_command is None and not values.keys().isdisjoint(_AXES):
+            words.axis_command = "motion"
+        if values.get("N", 0.0) > 10_000_000:
+            raise GcodeError(27, "the line number is above 10000000")
+        inches = groups.get("units", 20 if self.inches else 21) == 20
+        scale = MM_PER_INCH if inches else 1.0
+        feed = values["F"] * scale if "F" in values else self.feed
+        non_modal = groups.get("non-modal")
+        if non_modal == 4 and "P" not in values:
+            raise GcodeError(28, "G4 needs P, the seconds to wait")
+        motion = groups.get("motion", self.motion)
+        relative = groups.get("distance", 91 if self.relative else 90) == 91
+        offset = self._offset(words, scale)
+        target = self._target(values, scale, relative, absolute=non_modal == 53)
+        unused = values.keys() - {"F", "N", "S", "T"}
+        if words.axis_command is not None:
+            unused -= {"X", "Y", "Z"}
+        if non_modal == 4:
+            unused.discard("P")
+        if non_modal == 53 and motion not in (0, 1):
+            raise GcodeError(30, "G53 needs G0 or G1")
+        moves: list[Move] = []
+        if motion == 80:
+            if not values.keys().isdisjoint(_AXES):
+                raise GcodeError(31, "axis words have no use after G80")
+        elif words.axis_command == "motion":
+            if motion != 0 and feed == 0.0:
+                raise GcodeError(22, "no feed is set: give F")
+            if motion in (2, 3):
+                unused -= {"R"} if "R" in values else {"I", "J", "K"}
+                points = self._arc(values, scale, target, clockwise=motion == 2)
+                moves = [Move(point, False, feed) for point in points]
+            elif not values.keys().isdisjoint(_AXES):
+                moves = [Move(target, motion == 0, 0.0 if motion == 0 else feed)]
+        if unused:
+            raise GcodeError(36, f"no command of this line uses {', '.join(sorted(unused))}")
+
+        # Nothing can fail from here on: execute, in GRBL's order.
+        self.inches, self.relative, self.motion = inches, relative, motion
+        self.feed, self.offset = feed, offset
+        self.tool = int(values.get("T", self.tool))
+        actions: list[Action] = self._spindle(groups, values)
+        if groups.get("coolant", self.coolant) != self.coolant:
+            self.coolant = groups["coolant"]
+            actions.append(Dwell(0.0))
+        if non_modal == 4:
+            actions.append(Dwell(values["P"]))
+        if moves:
+            self.position = moves[-1].target
+            actions += moves
+        flow = groups.get("flow")
+        if flow == 0:
+            actions.append(Pause())
+        elif flow in (2, 30):
+            actions += self._end()
+        return actions
+
+    def _offset(self, words: _Words, scale: float) -> Vec3:
+        """What work coordinates lack of machine coordinates after the block: G92 and G92.1 change it."""
+        if words.groups.get("non-modal") != 92:
+            return self.offset
+        if words.clear_offset:
+            return (0.0, 0.0, 0.0)
+        if words.values.keys().isdisjoint(_AXES):
+            raise GcodeError(26, "G92 needs X, Y or Z")
+        x, y, z = (
+            here - words.values[axis] * scale if axis in words.values else old
+            for axis, here, old in zip(_AXES, self.position, self.offset, strict=True)
+        )
+        return (x, y, z)
+
+    def _target(self, values: dict[str, float], scale: float, relative: bool, absolute: bool) -> Vec3:
+        """Where the block's axis words point, mm in machine coordinates; `absolute` is G53."""
+        x, y, z = self.position
+        base = (0.0, 0.0, 0.0) if absolute else self.position if relative else self.offset
+        if "X" in values:
+            x = values["X"] * scale + base[0]
+        if "Y" in values:
+            y = values["Y"] * scale + base[1]
+        if "Z" in values:
+            z = values["Z"] * scale + base[2]
+        return (x, y, z)
+
+    def _arc(self, values: dict[str, float], scale: float, target: Vec3, clockwise: bool) -> list[Vec3]:
+        """The ends of the chords of an arc or helix in G17, no further than ARC_TOLERANCE from it."""
+        if values.keys().isdisjoint(_AXES):
+            raise GcodeError(26, "an arc needs its end, X or Y")
+        if "X" not in values and "Y" not in values:
+            raise GcodeError(32, "an arc in G17 needs X or Y")
+        x, y = target[0] - self.position[0], target[1] - self.position[1]
+        if "R" in values:
+            if target == self.position:
+                raise GcodeError(33, "an arc by radius cannot end where it starts")
+            radius = values["R"] * scale
+            square = 4.0 * radius * radius - x * x - y * y
+            if square < 0.0 or (x == 0.0 and y == 0.0):
+                raise GcodeError(34, f"no arc of radius {abs(radius):g} mm reaches its end")
+            # The centre lies this many half chords beside the middle of the chord.
+            beside = math.sqrt(square) / math.hypot(x, y)
+            if clockwise == (radius > 0.0):
+                beside = -beside
+            i, j = 0.5 * (x - y * beside), 0.5 * (y + x * beside)
+            radius = abs(radius)
+        else:
+            if "I" not in values and "J" not in values:
+                raise GcodeError(35, "an arc in G17 needs I or J, or R")
+            i, j = values.get("I", 0.0) * scale, values.get("J", 0.0) * scale
+            radius = math.hypot(i, j)
+            miss = abs(math.hypot(x - i, y - j) - radius)
+            if miss > 0.5 or (miss > 0.005 and miss > 0.001 * radius):
+                raise GcodeError(33, f"the arc's end is {miss:.3g} mm off its circle")
+        return self._chords(i, j, radius, target, clockwise)
+
+    def _chords(self, i: float, j: float, radius: float, target: Vec3, clockwise: bool) -> list[Vec3]:
+        """GRBL's mc_arc: equal angles, the last point being the target itself."""
+        x0, y0, z0 = self.position
+        cx, cy = x0 + i, y0 + j
+        to_x, to_y = target[0] - cx, target[1] - cy
+        angle = math.atan2(-i * to_y + j * to_x, -i * to_x - j * to_y)
+        epsilon = 5e-7  # radians: less than this is a full circle
+        if clockwise and angle >= -epsilon:
+            angle -= 2.0 * math.pi
+        elif not clockwise and angle <= epsilon:
+            angle += 2.0 * math.pi
+        sagitta = ARC_TOLERANCE * (2.0 * radius - ARC_TOLERANCE)
+        chords = int(abs(0.5 * angle * radius) / math.sqrt(sagitta)) if sagitta > 0.0 else 0
+        if chords > _MAX_CHORDS:
+            raise GcodeError(33, f"an arc of radius {radius:g} mm has too many chords")
+        points: list[Vec3] = []
+        for n in range(1, chords):
+            share = n / chords
+            cos, sin = math.cos(angle * share), math.sin(angle * share)
+            points.append((cx - i * cos + j * sin, cy - i * sin - j * cos, z0 + (target[2] - z0) * share))
+        points.append(target)
+        return points
+
+    def _spindle(self, groups: dict[str, int], values: dict[str, float]) -> list[Action]:
+        """S acts at once where the spindle is on, M3 to M5 only where they change it."""
+        actions: list[Action] = []
+        speed = values.get("S", self.speed)
+        if speed != self.speed:
+            self.speed = speed
+            if self.spindle != 5:
+                actions.append(Spindle(True, speed))
+        spindle = groups.get("spindle", self.spindle)
+        if spindle != self.spindle:
+            self.spindle = spindle
+            actions.append(Spindle(spindle != 5, speed))
+        return actions
+
+    def _end(self) -> list[Action]:
+        """M2 and M30 stop the spindle and reset all modes but the units and G92."""
+        actions: list[Action] = [Spindle(False, self.speed)] if self.spindle != 5 else []
+        self.motion, self.relative = 1, False
+        self.spindle, self.coolant = 5, 9
+        return [*actions, End()]
