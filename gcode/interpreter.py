@@ -1,9 +1,10 @@
 """G-code as GRBL 1.1 understands it: one dialect for the reader, the estimate and the virtual machine.
 
 Words, their groups, their order of execution and the error each mistake earns follow GRBL 1.1h (its `doc/csv`
-tables and the behaviour of its parser, itself after NIST RS274/NGC v3). Known: G0 G1 G2 G3 G4 G17 G20 G21 G40 G49
-G53 G54 G61 G80 G90 G91 G91.1 G92 G92.1 G94, M0 M1 M2 M3 M4 M5 M8 M9 M30, F I J N P R S T X Y Z. What GRBL knows
-beyond these (other planes, G10, G28, G30, G38, G43.1, G55-G59, G93) has no place in a drawing and is error 20 here.
+tables and the behaviour of its parser, itself after NIST RS274/NGC v3). Known: G0 G1 G2 G3 G4 G17 G20 G21 G40
+G49 G53 G54 G61 G80 G90 G91 G91.1 G92 G92.1 G94, M0 M1 M2 M3 M4 M5 M8 M9 M30, F I J N P R S T X Y Z. What GRBL
+knows beyond these (other planes, G10, G28, G30, G38, G43.1, G55-G59, G93) has no place in a drawing and is
+error 20 here.
 """
 
 from __future__ import annotations
@@ -169,10 +170,10 @@ def _command(words: _Words, letter: str, value: float, text: str) -> None:
 class Interpreter:
     """The state of a GRBL 1.1 parser; `execute` takes it from line to line.
 
-    `position` is where the last block ends, mm in machine coordinates. `offset` is what work coordinates lack of
-    them (G92; zero at the start, when the two are the same): a status report's WPos is position - offset.
-    The other attributes are the modal state: `motion` (0, 1, 2, 3 or 80), `inches`, `relative`, `feed` (mm/min),
-    `spindle` (3, 4 or 5), `speed` (S), `coolant` (8 or 9) and `tool`; at first as after GRBL's reset.
+    `position` is where the last block ends, mm in machine coordinates. `offset` is what work coordinates lack
+    of them (G92; zero at the start, when the two are the same): a status report's WPos is position - offset.
+    The rest is the modal state, at first as after GRBL's reset: `motion` (0, 1, 2, 3 or 80), `inches`,
+    `relative`, `feed` (mm/min), `spindle` (3, 4 or 5), `speed` (S), `coolant` (8 or 9) and `tool`.
     """
 
     def __init__(self, position: Vec3 = (0.0, 0.0, 0.0)) -> None:
@@ -207,8 +208,6 @@ class Interpreter:
             return []
         words = _parse(text)
         groups, values = words.groups, words.values
-        if words.axis_command is None and not values.keys().isdisjoint(_AXES):
-            words.axis_command = "motion"
         if values.get("N", 0.0) > 10_000_000:
             raise GcodeError(27, "the line number is above 10000000")
         inches = groups.get("units", 20 if self.inches else 21) == 20
@@ -220,35 +219,17 @@ class Interpreter:
         motion = groups.get("motion", self.motion)
         relative = groups.get("distance", 91 if self.relative else 90) == 91
         offset = self._offset(words, scale)
-        target = self._target(values, scale, relative, absolute=non_modal == 53)
-        unused = values.keys() - {"F", "N", "S", "T"}
-        if words.axis_command is not None:
-            unused -= {"X", "Y", "Z"}
-        if non_modal == 4:
-            unused.discard("P")
         if non_modal == 53 and motion not in (0, 1):
             raise GcodeError(30, "G53 needs G0 or G1")
-        moves: list[Move] = []
-        if motion == 80:
-            if not values.keys().isdisjoint(_AXES):
-                raise GcodeError(31, "axis words have no use after G80")
-        elif words.axis_command == "motion":
-            if motion != 0 and feed == 0.0:
-                raise GcodeError(22, "no feed is set: give F")
-            if motion in (2, 3):
-                unused -= {"R"} if "R" in values else {"I", "J", "K"}
-                points = self._arc(values, scale, target, clockwise=motion == 2)
-                moves = [Move(point, False, feed) for point in points]
-            elif not values.keys().isdisjoint(_AXES):
-                moves = [Move(target, motion == 0, 0.0 if motion == 0 else feed)]
-        if unused:
-            raise GcodeError(36, f"no command of this line uses {', '.join(sorted(unused))}")
+        origin = (0.0, 0.0, 0.0) if non_modal == 53 else self.position if relative else self.offset
+        moves = self._moves(words, motion, feed, scale, origin)
+        _refuse_unused(words, motion)
 
         # Nothing can fail from here on: execute, in GRBL's order.
         self.inches, self.relative, self.motion = inches, relative, motion
         self.feed, self.offset = feed, offset
         self.tool = int(values.get("T", self.tool))
-        actions: list[Action] = self._spindle(groups, values)
+        actions = self._spindle(groups, values)
         if groups.get("coolant", self.coolant) != self.coolant:
             self.coolant = groups["coolant"]
             actions.append(Dwell(0.0))
@@ -257,11 +238,8 @@ class Interpreter:
         if moves:
             self.position = moves[-1].target
             actions += moves
-        flow = groups.get("flow")
-        if flow == 0:
-            actions.append(Pause())
-        elif flow in (2, 30):
-            actions += self._end()
+        if "flow" in groups:
+            actions += self._flow(groups["flow"])
         return actions
 
     def _offset(self, words: _Words, scale: float) -> Vec3:
@@ -278,22 +256,36 @@ class Interpreter:
         )
         return (x, y, z)
 
-    def _target(self, values: dict[str, float], scale: float, relative: bool, absolute: bool) -> Vec3:
-        """Where the block's axis words point, mm in machine coordinates; `absolute` is G53."""
+    def _moves(self, words: _Words, motion: int, feed: float, scale: float, origin: Vec3) -> list[Move]:
+        """The block's straight moves; its axis words count from `origin`, mm in machine coordinates."""
+        values = words.values
+        if values.keys().isdisjoint(_AXES):
+            if words.axis_command == "motion" and motion in (1, 2, 3) and feed == 0.0:
+                raise GcodeError(22, "no feed is set: give F")
+            if words.axis_command == "motion" and motion in (2, 3):
+                raise GcodeError(26, "an arc needs its end, X or Y")
+            return []
+        if motion == 80:
+            raise GcodeError(31, "axis words have no use after G80")
+        if words.axis_command not in (None, "motion"):
+            return []
+        if motion != 0 and feed == 0.0:
+            raise GcodeError(22, "no feed is set: give F")
         x, y, z = self.position
-        base = (0.0, 0.0, 0.0) if absolute else self.position if relative else self.offset
         if "X" in values:
-            x = values["X"] * scale + base[0]
+            x = values["X"] * scale + origin[0]
         if "Y" in values:
-            y = values["Y"] * scale + base[1]
+            y = values["Y"] * scale + origin[1]
         if "Z" in values:
-            z = values["Z"] * scale + base[2]
-        return (x, y, z)
+            z = values["Z"] * scale + origin[2]
+        if motion == 0:
+            return [Move((x, y, z), True, 0.0)]
+        if motion == 1:
+            return [Move((x, y, z), False, feed)]
+        return [Move(point, False, feed) for point in self._arc(values, scale, (x, y, z), motion == 2)]
 
     def _arc(self, values: dict[str, float], scale: float, target: Vec3, clockwise: bool) -> list[Vec3]:
         """The ends of the chords of an arc or helix in G17, no further than ARC_TOLERANCE from it."""
-        if values.keys().isdisjoint(_AXES):
-            raise GcodeError(26, "an arc needs its end, X or Y")
         if "X" not in values and "Y" not in values:
             raise GcodeError(32, "an arc in G17 needs X or Y")
         x, y = target[0] - self.position[0], target[1] - self.position[1]
@@ -357,9 +349,26 @@ class Interpreter:
             actions.append(Spindle(spindle != 5, speed))
         return actions
 
-    def _end(self) -> list[Action]:
-        """M2 and M30 stop the spindle and reset all modes but the units and G92."""
+    def _flow(self, number: int) -> list[Action]:
+        """M0 pauses, M1 is ignored; M2 and M30 stop the spindle and reset all modes but the units and G92."""
+        if number == 0:
+            return [Pause()]
+        if number == 1:
+            return []
         actions: list[Action] = [Spindle(False, self.speed)] if self.spindle != 5 else []
         self.motion, self.relative = 1, False
         self.spindle, self.coolant = 5, 9
         return [*actions, End()]
+
+
+def _refuse_unused(words: _Words, motion: int) -> None:
+    """Error 36 for a word that no command of the block uses. (Axis words have met their error by now.)"""
+    used = set("FNSTXYZ")
+    if words.groups.get("non-modal") == 4:
+        used.add("P")
+    moves = words.axis_command in (None, "motion") and not words.values.keys().isdisjoint(_AXES)
+    if moves and motion in (2, 3):
+        used |= {"R"} if "R" in words.values else {"I", "J", "K"}
+    unused = words.values.keys() - used
+    if unused:
+        raise GcodeError(36, f"no command of this line uses {', '.join(sorted(unused))}")
