@@ -249,7 +249,7 @@ def _clip(document: vpype.Document, path: Path) -> None:
         layer.extend([line for piece in pieces for line in piece])
     if cut or gone:
         log.warning(
-            "%s: %d lines reach beyond the page and were cut at its edge; %d lie wholly outside and are left out.",
+            "%s: %d lines reach beyond the page and were cut at its edge; %d outside are left out.",
             path,
             cut,
             gone,
