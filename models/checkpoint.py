@@ -1,0 +1,101 @@
+"""Weights on disk: safetensors with a JSON header, never a pickle, so that a stranger's file can run no code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from models.sketch_rnn import SketchRNN, SketchRNNConfig
+
+FORMAT = "plotbot-model/1"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is missing or not one; the message names the file and what to do."""
+
+
+@dataclass
+class TrainedModel:
+    """A network and what is needed to use it.
+
+    classes: in the order of its labels (none: unconditional). scale_factor: px of 0..255 per model unit.
+    max_points: the longest drawing it was trained on, which caps its samples. about: recipe, data, results.
+    """
+
+    network: SketchRNN
+    classes: tuple[str, ...]
+    scale_factor: float
+    max_points: int
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def header(self) -> dict[str, Any]:
+        """What the file says beside the weights, as JSON."""
+        return {
+            "format": FORMAT,
+            "network": asdict(self.network.config),
+            "classes": list(self.classes),
+            "scale_factor": self.scale_factor,
+            "max_points": self.max_points,
+            "about": self.about,
+        }
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON header beside `path`, then rename: a cut never leaves half a file."""
+    beside = path.with_name(path.name + ".part")
+    blob = save({name: one.contiguous().cpu() for name, one in tensors.items()}, {"plotbot": json.dumps(header)})
+    with beside.open("wb") as file:
+        file.write(blob)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header of a file that `write` wrote. Raises CheckpointError."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such model file; `plotbot models list` shows those at hand")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["plotbot"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise CheckpointError(
+            f"{path}: not a plotbot checkpoint (safetensors with a plotbot header); train one or choose another"
+        ) from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: written in a format this plotbot does not know ({FORMAT} is what it reads)")
+    return tensors, header
+
+
+def save_model(path: Path, model: TrainedModel) -> None:
+    """A model for use, in half precision: half the size, and the held-out loss stays the same to four digits."""
+    write(path, {name: one.half() for name, one in model.network.state_dict().items()}, model.header())
+
+
+def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
+    """A model ready to sample or to train on, in float32. Raises CheckpointError."""
+    tensors, header = read(path)
+    weights = {name: one.float() for name, one in tensors.items() if not name.startswith(("adam.", "random."))}
+    try:
+        network = SketchRNN(SketchRNNConfig(**header["network"]))
+        network.load_state_dict(weights)
+        model = TrainedModel(
+            network.to(device).eval(),
+            tuple(header["classes"]),
+            float(header["scale_factor"]),
+            int(header["max_points"]),
+            dict(header["about"]),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: its header and its weights do not fit together ({error})") from None
+    return model

@@ -1,0 +1,227 @@
+"""Drawings to train on: readers for Quick, Draw! ndjson and sketch-rnn npz, and the batches that training draws.
+
+Every drawing is held out or not by a checksum of its own points, so that the split is the same whatever file, order
+or recipe it comes from: a model fine-tuned on cats is judged on cats that its parent never saw either.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import strokes
+
+LIMIT = 1000.0  # offsets are clamped to +-1000 px, as in the reference: a few files hold wild points
+HELD_OUT_ONE_IN = 20
+POOL_BATCHES = 32  # batches that are cut from one length-sorted pool
+
+
+class DataError(ValueError):
+    """A data file that is missing or not what it should be; the message names the file, the line and the remedy."""
+
+
+@dataclass
+class Drawings:
+    """Drawings of several classes: `sketches[i]` is stroke-3 `(N_i, 3)` in px of 0..255, `labels[i]` its class.
+
+    `left_out` counts what the reader left out, by reason: nothing is dropped in silence.
+    """
+
+    classes: tuple[str, ...]
+    sketches: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.sketches)
+
+    def split(self) -> tuple[Drawings, Drawings]:
+        """Training and held-out drawings, 19 to 1, by checksum of each drawing's own points."""
+        parts = Drawings(self.classes), Drawings(self.classes)
+        for sketch, label in zip(self.sketches, self.labels, strict=True):
+            held_out = zlib.crc32(sketch.astype("<i2").tobytes()) % HELD_OUT_ONE_IN == 0
+            parts[held_out].sketches.append(sketch)
+            parts[held_out].labels.append(label)
+        return parts
+
+
+def read_ndjson(path: Path) -> tuple[list[NDArray[np.float32]], Counter[str]]:
+    """Quick, Draw! drawings of one file as stroke-3, and the count of those left out because unrecognised.
+
+    Google's "simplified" form (two lists a stroke) is taken as it stands; the raw form (x, y and time) goes
+    through Google's preparation: fit to 0..255, 1 px resampling, Ramer-Douglas-Peucker with epsilon 2.0.
+    Raises DataError naming file and line.
+    """
+    sketches: list[NDArray[np.float32]] = []
+    left_out: Counter[str] = Counter()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            lines = [np.array(stroke[:2], dtype=np.float64).T for stroke in record["drawing"]]
+            raw = any(len(stroke) > 2 for stroke in record["drawing"])
+            if not lines or any(one.ndim != 2 or one.shape[1:] != (2,) or not len(one) for one in lines):
+                raise ValueError("a stroke is not a list of x and a list of y of the same length")
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}, line {number}: not a Quick, Draw! drawing ({error}); remove the line or fetch the file again"
+            ) from None
+        if record.get("recognized") is False:
+            left_out["not recognised as its class"] += 1
+            continue
+        sketches.append(strokes.from_polylines(strokes.prepare(lines) if raw else lines))
+    return sketches, left_out
+
+
+def read_npz(path: Path) -> dict[str, list[NDArray[np.float32]]]:
+    """A sketch-rnn npz file: stroke-3 by split, usually train, valid and test. Raises DataError.
+
+    The arrays are stored as objects, which numpy can only read by unpickling; the unpickler here builds arrays and
+    numbers and refuses anything else, so a stranger's file can run no code.
+    """
+    from models.npz import read_object_arrays  # noqa: PLC0415
+
+    return {
+        name: [np.clip(np.asarray(one, dtype=np.float32), -LIMIT, LIMIT) for one in arrays]
+        for name, arrays in read_object_arrays(path).items()
+    }
+
+
+def load(
+    folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250
+) -> Drawings:
+    """The drawings of `classes` from `FOLDER/CLASS.ndjson` or `FOLDER/CLASS.npz`, those between the two lengths.
+
+    Without classes, every ndjson file of the folder is one. What is too long or too short is dropped, never
+    cut, and counted.
+    """
+    names = tuple(classes) or tuple(sorted(path.stem for path in folder.glob("*.ndjson")))
+    if not names:
+        raise DataError(f"{folder}: no CLASS.ndjson files here; name the folder that holds the drawings")
+    drawings = Drawings(names)
+    for label, name in enumerate(names):
+        npz = folder / f"{name}.npz"
+        if npz.exists():
+            sketches = [one for part in read_npz(npz).values() for one in part]
+        else:
+            sketches, left_out = read_ndjson(folder / f"{name}.ndjson")
+            drawings.left_out += left_out
+        for sketch in sketches:
+            if len(sketch) > max_points:
+                drawings.left_out[f"longer than {max_points} points"] += 1
+            elif len(sketch) < min_points:
+                drawings.left_out[f"shorter than {min_points} points"] += 1
+            else:
+                drawings.sketches.append(np.clip(sketch, -LIMIT, LIMIT))
+                drawings.labels.append(label)
+    return drawings
+
+
+def scale_factor(drawings: Drawings) -> float:
+    """The standard deviation, mean removed, of all dx and dy of the training drawings: divide offsets by it."""
+    return float(np.concatenate([one[:, :2].ravel() for one in drawings.sketches]).std(dtype=np.float64))
+
+
+def augment(
+    rows: NDArray[np.float32],
+    lengths: NDArray[np.int64],
+    rng: np.random.Generator,
+    scale: float = 0.15,
+    drop: float = 0.10,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Both augmentations on drawings laid end to end: rows `(sum N, 3)` and lengths `(B,)`, to new ones.
+
+    x and y of each drawing are scaled by U(1 - scale, 1 + scale) each. A point is dropped with probability `drop`,
+    its offset added to the row kept before it, unless it ends its stroke or is among the stroke's first three.
+    """
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    factors = rng.uniform(1 - scale, 1 + scale, size=(len(lengths), 2)).astype(np.float32)
+    up = rows[:, 2] > 0.5
+    index = np.arange(len(rows))
+    starts = np.zeros(len(rows), dtype=bool)
+    starts[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = True
+    starts[1:] |= up[:-1]
+    place = index - np.maximum.accumulate(np.where(starts, index, 0))  # 0-based position in the stroke
+    kept = np.flatnonzero(up | (place < 3) | (rng.random(len(rows)) >= drop))
+    out = np.empty((len(kept), 3), dtype=np.float32)
+    out[:, :2] = np.add.reduceat(rows[:, :2] * factors[owner], kept, axis=0)
+    out[:, 2] = rows[kept, 2]
+    return out, np.bincount(owner[kept], minlength=len(lengths))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Drawings padded to their longest: stroke-5 `rows` `(B, T, 5)` beginning with the start token and ending with
+    at least one end row, `lengths` `(B,)` of real rows, `labels` `(B,)`. Inputs are rows[:, :-1], targets [:, 1:].
+    """
+
+    rows: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+class Batches:
+    """Length-bucketed batches of one set of drawings, each a function of the seed and its number alone.
+
+    That makes resuming exact without a saved position: batch k is batch k, whatever was drawn before.
+    """
+
+    def __init__(self, drawings: Drawings, scale: float, batch: int, seed: int = 0, balance: float = 1.0) -> None:
+        """`scale` divides the offsets. A class of n drawings is drawn n ** balance times as often as a class
+        of one: 1 draws every drawing equally often, 0 every class."""
+        if not len(drawings):
+            raise DataError("no drawings are left to train on; widen min_points and max_points")
+        self.lengths = np.array([len(one) for one in drawings.sketches], dtype=np.int64)
+        self.labels = np.array(drawings.labels, dtype=np.int64)
+        self.rows = np.concatenate(drawings.sketches) / np.array([scale, scale, 1], dtype=np.float32)
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+        self.batch, self.seed = batch, seed
+        count = np.bincount(self.labels, minlength=len(drawings.classes)).astype(np.float64)
+        weight = count[self.labels] ** (balance - 1)
+        self.weight = weight / weight.sum()
+
+    def train(self, number: int, scale: float = 0.15, drop: float = 0.10) -> Batch:
+        """Training batch `number`, drawn with replacement by class balance, augmented."""
+        pool, place = divmod(number, POOL_BATCHES)
+        rng = np.random.default_rng([self.seed, pool])
+        drawn = rng.choice(len(self.lengths), size=POOL_BATCHES * self.batch, p=self.weight)
+        by_length = drawn[np.argsort(self.lengths[drawn] + rng.uniform(0, 8, len(drawn)), kind="stable")]
+        which = by_length.reshape(POOL_BATCHES, self.batch)[rng.permutation(POOL_BATCHES)[place]]
+        rows, lengths = self._gather(which)
+        rng = np.random.default_rng([self.seed, number, 1])
+        return self._pad(*augment(rows, lengths, rng, scale, drop), self.labels[which])
+
+    def all(self) -> Iterator[Batch]:
+        """Every drawing once, as it is, in batches of similar length; none is left over."""
+        order = np.argsort(self.lengths, kind="stable")
+        for first in range(0, len(order), self.batch):
+            which = order[first : first + self.batch]
+            yield self._pad(*self._gather(which), self.labels[which])
+
+    def _gather(self, which: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        lengths = self.lengths[which]
+        first = np.repeat(self.starts[which] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        return self.rows[first + np.arange(int(lengths.sum()))], lengths
+
+    @staticmethod
+    def _pad(rows: NDArray[np.float32], lengths: NDArray[np.int64], labels: NDArray[np.int64]) -> Batch:
+        padded = np.zeros((len(lengths), int(lengths.max()) + 2, 5), dtype=np.float32)
+        padded[:, 0] = strokes.START_TOKEN
+        ends = np.cumsum(lengths)
+        for one, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+            padded[one, 1:] = strokes.to_stroke5(rows[end - length : end], padded.shape[1] - 1)
+        return Batch(padded, lengths, labels)

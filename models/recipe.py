@@ -1,0 +1,80 @@
+"""Recipes: how a model is trained, in TOML, so that anyone can train it again. See recipes/*.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; the message names the file, the key and the remedy."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run but the data folder and the machine."""
+
+    name: str
+    classes: tuple[str, ...] = ()  # none: every class of the data folder
+    parent: str = ""  # a shipped model to go on from; its network and scale factor are taken over
+    min_points: int = 2  # drawings under or over are left out, and counted
+    max_points: int = 250
+    balance: float = 1.0  # a class of n drawings is drawn n ** balance times as often as a class of one
+    hidden: int = 512
+    components: int = 20
+    embedding: int = 32
+    steps: int = 10_000
+    batch: int = 100
+    learning_rate: float = 1e-3
+    warmup: int = 200  # steps from 0 to the learning rate
+    decay: float = 0.4  # the last share of the steps, over which the learning rate falls to nothing
+    clip: float = 1.0  # gradient norm
+    scale_augment: float = 0.15
+    drop_augment: float = 0.10
+    evaluate_every: int = 500
+    seed: int = 0
+
+    def learning_rate_at(self, step: int) -> float:
+        """Warm up, stay, then fall linearly to zero: a run can be lengthened, or its fall begun early."""
+        fall = max(1.0, self.decay * self.steps)
+        return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup), (self.steps - step) / fall)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """A shipped recipe by name, or a TOML file by path. Raises RecipeError."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in FOLDER.glob("*.toml")))
+        raise RecipeError(f"no recipe {name_or_path!s}: name a .toml file or one of {known}")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    defaults = {one.name: one.default for one in fields(Recipe)} | {"name": path.stem}
+    checked: dict[str, Any] = {"name": path.stem}
+    for key, value in table.items():
+        if key not in defaults:
+            raise RecipeError(f"{path}: unknown key '{key}'; known are {', '.join(defaults)}")
+        kind = type(defaults[key])
+        if kind is float and type(value) is int:
+            value = float(value)  # noqa: PLW2901
+        if kind is tuple and isinstance(value, list) and all(isinstance(one, str) for one in value):
+            value = tuple(value)  # noqa: PLW2901
+        if type(value) is not kind:
+            raise RecipeError(f"{path}: {key} must be of type {kind.__name__}, not {value!r}")
+        if kind in (int, float) and value < 0:
+            raise RecipeError(f"{path}: {key} must not be negative, and is {value}")
+        checked[key] = value
+    recipe = Recipe(**checked)
+    if recipe.steps < 1 or recipe.batch < 1 or recipe.hidden < 1 or recipe.components < 1:
+        raise RecipeError(f"{path}: steps, batch, hidden and components must be at least 1")
+    return recipe

@@ -1,0 +1,83 @@
+"""Sampling: a trained network draws, point after point, many drawings at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models import strokes
+from models.checkpoint import TrainedModel
+from models.mixture import Mixture
+
+TEMPERATURE = 0.25
+AT_LEAST = 2  # points of a drawing: the data hold none shorter
+
+
+def pen_temperature_for(temperature: float) -> float:
+    """0.5 + 0.5 tau: one temperature for all sharpens the rare "end" away, and sketches scribble on for ever."""
+    return 0.5 + 0.5 * temperature
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A drawing `(N, 3)` in stroke-3, px of about 0..255, and whether it ended by itself rather than at the cap."""
+
+    stroke3: NDArray[np.float32]
+    finished: bool
+
+
+@torch.inference_mode()
+def sample(
+    model: TrainedModel,
+    count: int,
+    class_name: str | None = None,
+    temperature: float = TEMPERATURE,
+    pen_temperature: float | None = None,
+    seed: int = 0,
+) -> list[Sketch]:
+    """Draw `count` sketches of a class the model knows (None for an unconditional one), all in one batch.
+
+    `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's
+    three states have a temperature of their own, `pen_temperature_for(temperature)` unless given. A sketch ends
+    at its first p3, or is capped at the longest drawing the model was trained on and says so in `finished`; no
+    sketch ends before its second point. Raises ValueError for a class or a temperature out of range.
+    """
+    pen_temperature = pen_temperature_for(temperature) if pen_temperature is None else pen_temperature
+    if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
+        raise ValueError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
+    labels = None
+    if model.classes:
+        if class_name not in model.classes:
+            raise ValueError(f"this model does not know {class_name!r}; it knows {', '.join(model.classes[:8])}")
+        labels = torch.full((count,), model.classes.index(class_name))
+    generator = torch.Generator().manual_seed(seed)
+    row = torch.from_numpy(strokes.START_TOKEN).expand(count, 1, 5)
+    state = model.network.start(labels, count)
+    rows = torch.zeros(count, model.max_points + 1, 5)
+    ended = torch.zeros(count, dtype=torch.bool)
+    for step in range(model.max_points + 1):
+        mixture, state = model.network(row, labels, state)
+        mixture = mixture.sharpen(temperature, pen_temperature)
+        if step < AT_LEAST:
+            mixture = without_end(mixture)
+        offset, pen = mixture.sample(generator)  # (B, 1, 2), (B, 1)
+        row = torch.cat([offset, torch.nn.functional.one_hot(pen, 3).float()], dim=-1)
+        rows[:, step] = row[:, 0]
+        ended |= pen[:, 0] == strokes.END
+        if ended.all():
+            break
+    scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
+    return [
+        Sketch(strokes.from_stroke5(one[: model.max_points]) * scale, bool(end))
+        for one, end in zip(rows.numpy(), ended, strict=True)
+    ]
+
+
+def without_end(mixture: Mixture) -> Mixture:
+    """The same mixture, given that the drawing goes on."""
+    pen_logits = mixture.pen_logits.clone()
+    pen_logits[..., strokes.END] = -torch.inf
+    return Mixture(mixture.log_pi, mixture.mu, mixture.log_sigma, mixture.rho, pen_logits)
