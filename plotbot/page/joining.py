@@ -26,13 +26,13 @@ def is_dot(line: np.ndarray) -> bool:
 
 
 def join_strokes(lines: Sequence[np.ndarray], tolerance_mm: float) -> list[np.ndarray]:
-    """Join strokes whose ends lie within ``tolerance_mm`` (the pen's width) of each other, turning them as needed.
+    """Join strokes whose ends lie within ``tolerance_mm`` (the pen's width), turning them as needed.
 
-    ``lines``: polylines (N, 2) in mm. No point is moved or left out: a join draws the short way between the two
-    ends. Dots never take part, so each is still there. A joined stroke takes the place and the direction of its
-    first member in ``lines``. Ends with a single partner are served first (Karp and Sipser 1981), nearest first
-    among equals, which joins more than nearest-first alone. Raises InputError for a tolerance that is negative or
-    not finite.
+    ``lines``: polylines (N, 2) in mm. No point is moved or left out: a join draws the short way between the
+    two ends. Dots never take part, so each is still there. A joined stroke takes the place and the direction
+    of its first member in ``lines``. Ends with a single partner are served first (Karp and Sipser 1981),
+    nearest first among equals, which joins more than nearest-first alone. Raises InputError for a tolerance
+    that is negative or not finite.
     """
     if not (tolerance_mm >= 0 and math.isfinite(tolerance_mm)):
         raise InputError(f"{tolerance_mm} mm is no distance to join strokes over: use zero or more.")
@@ -44,7 +44,7 @@ def join_strokes(lines: Sequence[np.ndarray], tolerance_mm: float) -> list[np.nd
     for stroke in range(len(movable)):
         if stroke in seen:
             continue
-        chain = _walk(partner, 2 * stroke)[::-1] + [2 * stroke] + _walk(partner, 2 * stroke + 1)
+        chain = _chain(partner, 2 * stroke)
         seen.update(end // 2 for end in chain)
         joined[movable[stroke]] = _concatenate(
             [lines[movable[end // 2]][:: -1 if end % 2 else 1] for end in chain]
@@ -114,13 +114,14 @@ def _link_round(
     return linked
 
 
-def _walk(partner: list[int], end: int) -> list[int]:
-    """The entries of the strokes that follow when leaving a chain's stroke by ``end``."""
-    entries = []
-    while partner[end] >= 0:
-        entries.append(partner[end])
-        end = partner[end] ^ 1
-    return entries
+def _chain(partner: list[int], end: int) -> list[int]:
+    """The chain through the stroke entered by ``end``, as the ends by which its strokes are entered."""
+    before, after = [end], [end]
+    while (entry := partner[after[-1] ^ 1]) >= 0:
+        after.append(entry)
+    while (leave := partner[before[-1]]) >= 0:
+        before.append(leave ^ 1)
+    return before[:0:-1] + after
 
 
 def _concatenate(parts: list[np.ndarray]) -> np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,12 +16,16 @@ import numpy as np
 import svgelements  # type: ignore[import-untyped]
 import vpype
 
+from plotbot.files import write_beside
+from plotbot.page.svg import Group, svg_bytes
 from plotbot.units import MM_PER_PX, InputError
 
 log = logging.getLogger(__name__)
 
 # Curves become segments no longer than this, mm.
 QUANTISATION_MM = 0.05
+# The width of a pen that the Document says nothing about, mm.
+DEFAULT_PEN_MM = 0.3
 # Empty space between neighbouring cells, as a share of the cell's smaller side.
 GAP = 0.12
 
@@ -110,45 +113,13 @@ def write_page(document: vpype.Document, path: Path) -> None:
     Coordinates are rounded to 0.001 mm. The file is written beside ``path`` and then renamed. Raises
     InputError where the page has no size or the file cannot be written.
     """
-    width, height = page_size(document)
-    text = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        '<svg xmlns="http://www.w3.org/2000/svg" '
-        'xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
-        f'width="{_number(width)}mm" height="{_number(height)}mm" '
-        f'viewBox="0 0 {_number(width)} {_number(height)}">',
-    ]
+    groups = []
     for layer, lines in document_lines(document).items():
-        properties = document.layers[layer]
-        colour = properties.property("vp_color") or "#000000"
-        pen_px = properties.property("vp_pen_width")
-        pen = 0.3 if pen_px is None else pen_px * MM_PER_PX
-        text.append(
-            f'<g id="layer{layer}" inkscape:groupmode="layer" inkscape:label="{layer}" fill="none" '
-            f'stroke="{vpype.Color(colour).as_hex()}" stroke-width="{_number(pen)}" '
-            'stroke-linecap="round" stroke-linejoin="round">'
-        )
-        text += [
-            '<polyline points="' + " ".join(f"{_number(x)},{_number(y)}" for x, y in line.tolist()) + '"/>'
-            for line in lines
-        ]
-        text.append("</g>")
-    text.append("</svg>\n")
-    write_beside(path, "\n".join(text).encode())
-
-
-def write_beside(path: Path, data: bytes) -> None:
-    """Write ``data`` beside ``path`` and rename it, so that no half-written file is ever left there.
-
-    Raises InputError where the folder is missing or not writable.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror}); check its folder.") from error
+        pen_px = document.layers[layer].property("vp_pen_width")
+        pen = DEFAULT_PEN_MM if pen_px is None else pen_px * MM_PER_PX
+        colour = vpype.Color(document.layers[layer].property("vp_color") or "black").as_hex()
+        groups.append(Group(layer, lines, pen, colour))
+    write_beside(path, svg_bytes(page_size(document), groups))
 
 
 def document_lines(document: vpype.Document) -> dict[int, list[np.ndarray]]:
@@ -188,12 +159,6 @@ def _place(sketch: list[np.ndarray], index: int, centre: np.ndarray, cell: np.nd
     wide = extent > 1e-9 * max(1.0, float(np.abs(points).max()))
     scale = float((cell[wide] / extent[wide]).min()) if wide.any() else 1.0
     return [(np.asarray(line, dtype=float) - (low + high) / 2) * scale + centre for line in sketch]
-
-
-def _number(value: float) -> str:
-    """A coordinate in mm with at most 3 decimals, in its shortest form; never ``-0``."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def _draw_dots(root: ElementTree.Element) -> None:

@@ -17,6 +17,7 @@ from plotbot.units import InputError
 
 if TYPE_CHECKING:
     import vpype
+
     from gcode.profile import Profile
 
 # A page that is larger than the machine by less than this fits: px to mm does not round-trip exactly.

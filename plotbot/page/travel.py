@@ -1,9 +1,10 @@
 """The order and direction in which strokes are drawn, so that the pen travels little between them.
 
-The tour is a cycle of strokes through home. Every end has one travel edge (to its ``mate``), and a change of the
-tour swaps the ends of a few travel edges; strokes themselves are never cut. So a k-opt move here is an alternating
-cycle t1 t2 t3 ... t2k of removed travel edges (t1, t2), (t3, t4), ... and added ones (t2, t3), ..., (t2k, t1), as in
-Lin and Kernighan 1973, searched as in Helsgaun 2000: neighbour lists, positive gain, a queue of ends to look at.
+The tour is a cycle of strokes through home. Every end has one travel edge (to its ``mate``), and a change of
+the tour swaps the ends of a few travel edges; strokes themselves are never cut. So a k-opt move here is an
+alternating cycle t1 t2 t3 ... t2k of removed travel edges (t1, t2), (t3, t4), ... and added ones (t2, t3),
+..., (t2k, t1), as in Lin and Kernighan 1973, searched as in Helsgaun 2000: neighbour lists, positive gain, a
+queue of ends to look at.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from scipy.spatial import KDTree  # type: ignore[import-untyped]
 from plotbot.page.joining import link_ends
 from plotbot.units import InputError
 
-# Nearest ends tried at each level of a move: its length is how many travel edges a move may swap, less one.
-_BREADTH = (8, 5, 3, 2)
+# Nearest ends tried at each level of a move: a move swaps at most one travel edge more than there are.
+_BREADTH = (10, 6, 4, 3, 2)
 # A gain below this is rounding noise, mm.
 _LEAST_GAIN = 1e-7
 
 
 def order_strokes(lines: Sequence[np.ndarray], home: tuple[float, float]) -> list[np.ndarray]:
-    """The same polylines (N, 2), in an order and with directions that travel little from ``home`` and back to it.
+    """The same polylines (N, 2), in an order and direction that keep the way from and to ``home`` short.
 
-    All in mm. Starts from the greedy-edge tour and improves it until no move of up to five travel edges among near
-    ends is left. The result is a permutation of ``lines`` with some of them reversed; nothing is cut or moved.
-    Deterministic. Raises InputError where ``home`` or a point is not finite.
+    All in mm. Starts from the greedy-edge tour and improves it until no move of up to six travel edges
+    among near ends is left. The result is a permutation of ``lines`` with some of them reversed; nothing is
+    cut or moved. Deterministic. Raises InputError where ``home`` or a point is not finite.
     """
     if not lines:
         return []
@@ -94,7 +95,7 @@ class _Tour:
                 swapped = [end, self.mate[end]]
 
     def _search(self, t: list[int], gain: float, level: int) -> bool:
-        """Extend the removed edges ``t`` = [t1, t2, ...] to an improving move, apply it; True if there was one.
+        """Extend the removed edges ``t`` = [t1, t2, ...] to an improving move and apply it; False if none is.
 
         ``gain``: mm removed less mm added so far.
         """
@@ -117,7 +118,7 @@ class _Tour:
         return False
 
     def _apply(self, t: list[int]) -> bool:
-        """Swap the travel edges if one cycle comes out; False, and nothing changed, if it would be several."""
+        """Swap the travel edges if one cycle comes out; False, and nothing changed, if several would."""
         position, order = self.position, self.order
         places = sorted(position[end] for end in t)
         # Position 2i+1 leaves by the edge to 2i+2; the last edge leads to position 0.
