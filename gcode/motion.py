@@ -1,10 +1,10 @@
 """How long a plot takes: GRBL 1.1's motion planner, in closed form.
 
 The model is that of GRBL 1.1h's planner: constant acceleration per block, corners by junction deviation
-(S. Jeon, "Improving Grbl: Cornering Algorithm", 2011). Positions are rounded to steps before a block's length and
-direction are taken, as the firmware does, and a block of no steps vanishes. Not modelled: the 10 ms ticks in
-which the firmware cuts a block into steps, and a serial line too slow to keep the planner full. Lengths are mm,
-times s, speeds mm/s, accelerations mm/s2; a speed squared is mm2/s2.
+(S. Jeon, "Improving Grbl: Cornering Algorithm", 2011). Positions are rounded to steps before a block's length
+and direction are taken, as the firmware does, and a block of no steps vanishes. Not modelled: the 10 ms ticks in
+which the firmware cuts a block into steps, and a serial line too slow to keep the planner full. Lengths are in
+mm, times in s, speeds in mm/s, accelerations in mm/s2; a speed squared is in mm2/s2.
 """
 
 from __future__ import annotations
@@ -35,16 +35,22 @@ class PlannerBlock:
 
 def to_steps(position: Vec3, profile: Profile) -> Steps:
     """The step counts nearest to a position in mm (halves away from zero, as C's lround)."""
-    x, y, z = (
-        math.floor(abs(p) * s + 0.5) * (1 if p >= 0 else -1)
-        for p, s in zip(position, profile.steps_per_mm, strict=True)
-    )
-    return (x, y, z)
+    sx, sy, sz = profile.steps_per_mm
+    return (_lround(position[0] * sx), _lround(position[1] * sy), _lround(position[2] * sz))
+
+
+def _lround(value: float) -> int:
+    return int(value + 0.5) if value >= 0.0 else -int(0.5 - value)
 
 
 def limit_along(limits: Vec3, unit: Vec3) -> float:
     """The largest value along `unit` that keeps each axis within its limit: min |limit_i / unit_i|."""
-    return min(abs(limit / u) for limit, u in zip(limits, unit, strict=True) if u != 0.0)
+    x, y, z = unit
+    return min(
+        limits[0] / abs(x) if x else math.inf,
+        limits[1] / abs(y) if y else math.inf,
+        limits[2] / abs(z) if z else math.inf,
+    )
 
 
 def planner_block(

@@ -58,8 +58,8 @@ def write_program(toolpath: Sequence[Polyline], profile: Profile) -> Program:
 
     Points are rounded to `profile.decimals`, which moves none by more than half a step; those that fall on
     the one before are left out. A header sets the modes and lifts the pen before anything moves; a footer
-    parks. Each stroke is: travel, pen down, draw, pen up. Raises WorkAreaError where a rounded point is outside
-    the work area and ValueError on a polyline that is not (N >= 1, 2) and finite.
+    parks. Each stroke is: travel, pen down, draw, pen up. Raises WorkAreaError where a rounded point is
+    outside the work area and ValueError on a polyline that is not (N >= 1, 2) and finite.
     """
     scale = 10**profile.decimals
     points, starts = _quantised(toolpath, scale)
@@ -280,8 +280,9 @@ def ink(program: Program, profile: Profile) -> list[Polyline]:
 def strokes_of(program: Program, profile: Profile) -> Program:
     """The same blocks, numbered by the strokes the profile's pen draws.
 
-    A stroke begins with the travel to it and ends where the next travel begins. What precedes the first travel,
-    and a travel that no pen-down follows, belong to none. Raises GcodeError on a block that GRBL refuses.
+    A stroke begins with the travel to it and ends where the next travel begins. What precedes the first
+    travel, and a travel that no pen-down follows, belong to none. Raises GcodeError on a block that GRBL
+    refuses.
     """
     starts, drawn = [0], [False]
     begun = False
