@@ -83,7 +83,8 @@ def _draw_line(draw: ImageDraw.ImageDraw, line: np.ndarray, radius: float) -> No
     if len(points) > 1:
         draw.line(points, fill=0, width=max(1, round(2 * radius)))
     for x, y in points:
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
+        # Pillow's box includes its last row and column.
+        draw.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), fill=0)
 
 
 def distance(intent: Sequence[np.ndarray], ink: Sequence[np.ndarray], tolerance_mm: float = 0.5) -> Deviation:
@@ -115,10 +116,7 @@ def distance(intent: Sequence[np.ndarray], ink: Sequence[np.ndarray], tolerance_
 def _geometries(lines: Sequence[np.ndarray]) -> np.ndarray:
     """The lines as an array of shapely geometries, those of equal points as points."""
     return np.array(
-        [
-            shapely.Point(line[0]) if bool((line == line[0]).all()) else shapely.LineString(line)
-            for line in lines
-        ],
+        [shapely.Point(line[0]) if bool((line == line[0]).all()) else shapely.LineString(line) for line in lines],
         dtype=object,
     )
 

@@ -46,9 +46,7 @@ def join_strokes(lines: Sequence[np.ndarray], tolerance_mm: float) -> list[np.nd
             continue
         chain = _chain(partner, 2 * stroke)
         seen.update(end // 2 for end in chain)
-        joined[movable[stroke]] = _concatenate(
-            [lines[movable[end // 2]][:: -1 if end % 2 else 1] for end in chain]
-        )
+        joined[movable[stroke]] = _concatenate([lines[movable[end // 2]][:: -1 if end % 2 else 1] for end in chain])
     return [joined[i] for i in sorted(joined)]
 
 
@@ -69,9 +67,7 @@ def link_ends(ends: np.ndarray, tolerance: float) -> list[int]:
     return partner
 
 
-def _link_round(
-    ends: np.ndarray, free: np.ndarray, tolerance: float, partner: list[int], far: list[int]
-) -> bool:
+def _link_round(ends: np.ndarray, free: np.ndarray, tolerance: float, partner: list[int], far: list[int]) -> bool:
     """One round of linking among the nearest free ends; True if it linked any."""
     near: dict[int, dict[int, float]] = {end: {} for end in free.tolist()}
     distances, others = KDTree(ends[free]).query(

@@ -94,13 +94,9 @@ def read_page(path: Path) -> vpype.Document:
         raise InputError(f"{path}: is not a complete SVG file ({error}); save it again.") from error
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
         reason = str(error) or type(error).__name__
-        raise InputError(
-            f"{path}: holds a shape that cannot be read ({reason}); save it as plain SVG."
-        ) from error
+        raise InputError(f"{path}: holds a shape that cannot be read ({reason}); save it as plain SVG.") from error
     if not all(np.isfinite(line).all() for layer in document.layers.values() for line in layer):
-        raise InputError(
-            f"{path}: holds a coordinate that is not a finite number; correct or remove the shape."
-        )
+        raise InputError(f"{path}: holds a coordinate that is not a finite number; correct or remove the shape.")
     _clip(document, path)
     if document.is_empty():
         raise InputError(f"{path}: has nothing to draw on its page; turn text and images into paths first.")
@@ -174,16 +170,16 @@ def _draw_dots(root: ElementTree.Element) -> None:
             polyline = f"{namespace}}}polyline" if namespace else "polyline"
             if tag == "path":
                 points = [f"{x},{y} {x},{y}" for x, y in _subpath_dots(child.get("d", ""))]
-            elif tag == "line" and all(
-                child.get(a, "0") == child.get(b, "0") for a, b in (("x1", "x2"), ("y1", "y2"))
-            ):
+            elif tag == "line" and all(child.get(a, "0") == child.get(b, "0") for a, b in (("x1", "x2"), ("y1", "y2"))):
                 x, y = child.get("x1", "0"), child.get("y1", "0")
                 points = [f"{x},{y} {x},{y}"]
+            elif tag == "polygon" and len(point := child.get("points", "").replace(",", " ").split()) == 2:
+                points = [" ".join(point * 2)]
             else:
                 continue
             place = list(parent).index(child)
             for offset, text in enumerate(points, start=1):
-                kept = {k: v for k, v in child.attrib.items() if k not in ("d", "id")}
+                kept = {k: v for k, v in child.attrib.items() if k not in ("d", "id", "points")}
                 parent.insert(place + offset, ElementTree.Element(polyline, {**kept, "points": text}))
 
 

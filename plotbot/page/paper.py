@@ -35,9 +35,7 @@ def _parse_size(name: str, text: str) -> tuple[float, float]:
     # "210x297mm": the unit at the end holds for both sides unless the first brings its own.
     sides = [side.strip() for side in name.replace("×", "x").split("x")]
     if len(sides) != 2:
-        raise InputError(
-            f"{text!r} is not a paper: use {', '.join(PAPERS)}, or a width and height such as 210x297mm."
-        )
+        raise InputError(f"{text!r} is not a paper: use {', '.join(PAPERS)}, or a width and height such as 210x297mm.")
     if not sides[0].endswith(tuple("abcdefghijklmnopqrstuvwxyz")):
         sides[0] += sides[1].lstrip("+-.0123456789 ")
     width, height = parse_length(sides[0]), parse_length(sides[1])
