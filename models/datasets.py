@@ -101,9 +101,7 @@ def read_npz(path: Path) -> dict[str, list[NDArray[np.float32]]]:
     }
 
 
-def load(
-    folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250
-) -> Drawings:
+def load(folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250) -> Drawings:
     """The drawings of `classes` from `FOLDER/CLASS.ndjson` or `FOLDER/CLASS.npz`, those between the two lengths.
 
     Without classes, every ndjson file of the folder is one. What is too long or too short is dropped, never
@@ -214,7 +212,9 @@ class Batches:
 
     def _gather(self, which: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         lengths = self.lengths[which]
-        first = np.repeat(self.starts[which] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        first: NDArray[np.int64] = np.repeat(
+            self.starts[which] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths
+        )
         return self.rows[first + np.arange(int(lengths.sum()))], lengths
 
     @staticmethod

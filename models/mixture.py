@@ -112,7 +112,5 @@ def loss(mixture: Mixture, target: Tensor, lengths: Tensor) -> Loss:
     real = steps < lengths[:, None]  # (B, T)
     with_end = steps <= lengths[:, None]
     offset = -(mixture.log_density(target[..., :2]) * real).sum()
-    pen_each = F.cross_entropy(
-        mixture.pen_logits.flatten(0, 1), target[..., 2:].argmax(-1).flatten(), reduction="none"
-    )
+    pen_each = F.cross_entropy(mixture.pen_logits.flatten(0, 1), target[..., 2:].argmax(-1).flatten(), reduction="none")
     return Loss(offset, (pen_each * with_end.flatten()).sum(), lengths.sum())

@@ -59,7 +59,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from None
-    defaults = {one.name: one.default for one in fields(Recipe)} | {"name": path.stem}
+    defaults: dict[str, Any] = {one.name: one.default for one in fields(Recipe)} | {"name": path.stem}
     checked: dict[str, Any] = {"name": path.stem}
     for key, value in table.items():
         if key not in defaults:

@@ -29,6 +29,9 @@ class SketchRNNConfig:
 class SketchRNN(nn.Module):
     """LSTM decoder with a mixture head. `torch.nn.LSTM` hoists the input matmuls and runs fused on CPU and GPU."""
 
+    embedding: nn.Embedding
+    initial: nn.Linear
+
     def __init__(self, config: SketchRNNConfig) -> None:
         super().__init__()
         self.config = config
@@ -45,13 +48,14 @@ class SketchRNN(nn.Module):
     def _initialise(self) -> None:
         """Glorot inputs, orthogonal recurrence, gate by gate; forget bias 1, so that early memory lasts."""
         hidden = self.config.hidden
+        weights = dict(self.lstm.named_parameters())
         for gate in range(4):  # torch's order: input, forget, candidate, output
             rows = slice(gate * hidden, (gate + 1) * hidden)
-            nn.init.xavier_uniform_(self.lstm.weight_ih_l0.data[rows])
-            nn.init.orthogonal_(self.lstm.weight_hh_l0.data[rows])
-        self.lstm.bias_ih_l0.data.zero_()
-        self.lstm.bias_hh_l0.data.zero_()
-        self.lstm.bias_ih_l0.data[hidden : 2 * hidden] = 1.0
+            nn.init.xavier_uniform_(weights["weight_ih_l0"].data[rows])
+            nn.init.orthogonal_(weights["weight_hh_l0"].data[rows])
+        weights["bias_ih_l0"].data.zero_()
+        weights["bias_hh_l0"].data.zero_()
+        weights["bias_ih_l0"].data[hidden : 2 * hidden] = 1.0
 
     def start(self, labels: Tensor | None, batch: int) -> State:
         """The state before the first input: tanh(W c + b) of the class, or zeros. Each `(1, B, hidden)`."""

@@ -86,26 +86,26 @@ def fit(lines: Sequence[Floats], size: float = 255.0) -> list[NDArray[np.float64
 
 def resample(line: Floats, spacing: float = 1.0) -> NDArray[np.float64]:
     """Points along a polyline `(n, 2)` every `spacing` of arc length, both ends kept (Google's third step)."""
-    line = np.asarray(line, dtype=np.float64)
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    points = np.asarray(line, dtype=np.float64)
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     if arc[-1] == 0:
-        return line[:1]
+        return points[:1]
     at = np.append(np.arange(0.0, arc[-1], spacing), arc[-1])
-    return np.column_stack([np.interp(at, arc, line[:, 0]), np.interp(at, arc, line[:, 1])])
+    return np.column_stack([np.interp(at, arc, points[:, 0]), np.interp(at, arc, points[:, 1])])
 
 
 def simplify(line: Floats, epsilon: float = 2.0) -> NDArray[np.float64]:
     """Ramer-Douglas-Peucker: the fewest of a polyline's points that stay within `epsilon` of it (fourth step)."""
-    line = np.asarray(line, dtype=np.float64)
-    keep = np.zeros(len(line), dtype=bool)
+    points = np.asarray(line, dtype=np.float64)
+    keep = np.zeros(len(points), dtype=bool)
     keep[[0, -1]] = True
-    spans = [(0, len(line) - 1)]
+    spans = [(0, len(points) - 1)]
     while spans:
         first, last = spans.pop()
         if last - first < 2:
             continue
-        chord = line[last] - line[first]
-        offsets = line[first + 1 : last] - line[first]
+        chord = points[last] - points[first]
+        offsets = points[first + 1 : last] - points[first]
         squared = float(chord @ chord)
         along = np.clip(offsets @ chord / squared, 0, 1) if squared > 0 else np.zeros(len(offsets))
         away = np.hypot(*(offsets - along[:, None] * chord).T)
@@ -114,7 +114,8 @@ def simplify(line: Floats, epsilon: float = 2.0) -> NDArray[np.float64]:
             middle = first + 1 + worst
             keep[middle] = True
             spans += [(first, middle), (middle, last)]
-    return line[keep]
+    kept: NDArray[np.float64] = points[keep]
+    return kept
 
 
 def prepare(lines: Sequence[Floats], epsilon: float = 2.0) -> list[NDArray[np.float64]]:

@@ -111,17 +111,17 @@ def train(
     )
     first = _restore(folder / STATE, model, adam) if (folder / STATE).exists() else 0
     running, seen, since, saved = math.nan, 0.0, time.monotonic(), time.monotonic()
-    step = first
+    done, updating = first, False
     try:
         for step in range(first, recipe.steps):
             adam.param_groups[0]["lr"] = recipe.learning_rate_at(step)
             one = batch_loss(network, batches.train(step, recipe.scale_augment, recipe.drop_augment), device)
             adam.zero_grad(set_to_none=True)
-            one.per_point.backward()
+            one.per_point.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+            updating = True
             adam.step()
-
-            done = step + 1
+            done, updating = step + 1, False
             last = done == recipe.steps
             if done % 20 == 0 or last:  # reading the loss waits for the GPU: not every step
                 value = float(one.per_point.detach())
@@ -139,9 +139,9 @@ def train(
                     _save(folder / STATE, model, adam, done)
                     saved = time.monotonic()
                 yield progress
-            step = done
     except (KeyboardInterrupt, GeneratorExit):
-        _save(folder / STATE, model, adam, step)
+        if not updating:  # else the last saved state stands: half an update is none
+            _save(folder / STATE, model, adam, done)
         raise
     model.about["results"] = {
         "held_out_nats_per_point": evaluate(network, judged, device),
@@ -162,9 +162,7 @@ def _new_network(recipe: Recipe, drawings: Drawings, parent: checkpoint.TrainedM
     network = SketchRNN(shape)
     weights = dict(parent.network.state_dict())
     old = weights["embedding.weight"]
-    rows = [
-        old[parent.classes.index(name)] if name in parent.classes else old.mean(0) for name in drawings.classes
-    ]
+    rows = [old[parent.classes.index(name)] if name in parent.classes else old.mean(0) for name in drawings.classes]
     weights["embedding.weight"] = torch.stack(rows)
     network.load_state_dict(weights)
     return network

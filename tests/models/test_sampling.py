@@ -1,0 +1,67 @@
+"""Sampling: temperatures, ends, caps, and the same seed the same drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.checkpoint import TrainedModel
+from models.sampling import pen_temperature_for, sample
+from models.sketch_rnn import SketchRNN, SketchRNNConfig
+
+
+def untrained(end_logit: float = 0.0, max_points: int = 30) -> TrainedModel:
+    torch.manual_seed(0)
+    network = SketchRNN(SketchRNNConfig(hidden=16, components=3, classes=2, embedding=4)).eval()
+    network.head.bias.data[2] = end_logit
+    return TrainedModel(network, ("cat", "dog"), scale_factor=40.0, max_points=max_points)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    one, other = (sample(untrained(), 5, "cat", seed=3) for _ in range(2))
+    assert all(np.array_equal(a.stroke3, b.stroke3) for a, b in zip(one, other, strict=True))
+    assert not np.array_equal(one[0].stroke3, sample(untrained(), 5, "cat", seed=4)[0].stroke3)
+
+
+def test_a_sketch_without_an_end_is_capped_and_says_so() -> None:
+    sketches = sample(untrained(end_logit=-50), 4, "cat")
+    assert [len(one.stroke3) for one in sketches] == [30] * 4
+    assert not any(one.finished for one in sketches)
+
+
+def test_no_sketch_is_blank_or_a_single_point() -> None:
+    sketches = sample(untrained(end_logit=50), 4, "dog")
+    assert [len(one.stroke3) for one in sketches] == [2] * 4
+    assert all(one.finished for one in sketches)
+
+
+def test_offsets_come_back_in_pixels() -> None:
+    in_units, in_pixels = untrained(), untrained()
+    in_units.scale_factor = 1.0
+    one, other = sample(in_units, 1, "cat")[0].stroke3, sample(in_pixels, 1, "cat")[0].stroke3
+    np.testing.assert_allclose(other[:, :2], one[:, :2] * 40.0, rtol=1e-6)
+
+
+def test_a_cold_pen_follows_the_likeliest_state() -> None:
+    hot = untrained(end_logit=-50)
+    hot.network.head.bias.data[1] = -2.0  # p2 has about one chance in eight
+    cold = np.concatenate([one.stroke3[:, 2] for one in sample(hot, 50, "cat", pen_temperature=0.1)])
+    warm = np.concatenate([one.stroke3[:, 2] for one in sample(hot, 50, "cat", pen_temperature=1.0)])
+    assert cold.mean() == 0
+    assert warm.mean() > 0.05
+
+
+def test_the_pens_own_temperature_follows_the_rule() -> None:
+    assert pen_temperature_for(0.25) == 0.625
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, 5.0, float("nan")])
+def test_a_temperature_out_of_range_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperatures lie above 0"):
+        sample(untrained(), 1, "cat", temperature=temperature)
+
+
+def test_an_unknown_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not know 'unicorn'; it knows cat, dog"):
+        sample(untrained(), 1, "unicorn")
