@@ -2,8 +2,8 @@
 
 The model is that of GRBL 1.1h's planner: constant acceleration per block, corners by junction deviation
 (S. Jeon, "Improving Grbl: Cornering Algorithm", 2011). Positions are rounded to steps before a block's length
-and direction are taken, as the firmware does, and a block of no steps vanishes. Not modelled: the 10 ms ticks in
-which the firmware cuts a block into steps, and a serial line too slow to keep the planner full. Lengths are in
+and direction are taken, as the firmware does, and a block of no steps vanishes. Not modelled: the 10 ms ticks
+in which the firmware cuts a block into steps, and a serial line too slow to keep the planner full. Lengths in
 mm, times in s, speeds in mm/s, accelerations in mm/s2; a speed squared is in mm2/s2.
 """
 
@@ -53,9 +53,7 @@ def limit_along(limits: Vec3, unit: Vec3) -> float:
     )
 
 
-def planner_block(
-    start: Steps, end: Steps, feed: float, rapid: bool, profile: Profile
-) -> PlannerBlock | None:
+def planner_block(start: Steps, end: Steps, feed: float, rapid: bool, profile: Profile) -> PlannerBlock | None:
     """The block from `start` to `end`, with `feed` in mm/min; None where not one step lies between them."""
     if start == end:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,24 +63,17 @@ def write_program(toolpath: Sequence[Polyline], profile: Profile) -> Program:
     outside the work area and ValueError on a polyline that is not (N >= 1, 2) and finite.
     """
     scale = 10**profile.decimals
-    points, starts = _quantised(toolpath, scale)
-    _check_work_area(points, starts, profile, scale)
+    points, ends = _quantised(toolpath, scale)
+    _check_work_area(points, ends, profile, scale)
     writer = _Writer(profile, scale)
     writer.pen_up(None)
-    ends = [*starts[1:], len(points)]
-    same = np.zeros(len(points), dtype=bool)
-    same[1:] = (points[1:] == points[:-1]).all(axis=1)
-    same[starts] = False
     coordinates = points.tolist()
-    skip = same.tolist()
-    for stroke, (start, end) in enumerate(zip(starts, ends, strict=True)):
+    for stroke, (start, end) in enumerate(pairwise([0, *ends])):
         x, y = coordinates[start]
         writer.move(0, x, y, stroke)
         writer.pen_down(stroke)
-        for i in range(start + 1, end):
-            if not skip[i]:
-                x, y = coordinates[i]
-                writer.move(1, x, y, stroke)
+        for x, y in coordinates[start + 1 : end]:
+            writer.move(1, x, y, stroke)
         writer.pen_up(stroke)
     park_x, park_y = (round(value * scale) for value in profile.park)
     writer.move(0, park_x, park_y, None)
@@ -87,25 +81,24 @@ def write_program(toolpath: Sequence[Polyline], profile: Profile) -> Program:
 
 
 def _quantised(toolpath: Sequence[Polyline], scale: int) -> tuple[NDArray[np.int64], list[int]]:
-    """All points in units of 1 / scale mm, (P, 2), and where each polyline starts among them."""
-    starts: list[int] = []
+    """All points in units of 1 / scale mm, (P, 2), and where each polyline ends among them."""
+    ends: list[int] = []
     count = 0
     for stroke, line in enumerate(toolpath):
         if line.ndim != 2 or line.shape[1] != 2 or len(line) == 0:
-            raise ValueError(
-                f"stroke {stroke} must be an array (N, 2) with N >= 1, not of shape {line.shape}"
-            )
-        starts.append(count)
+            raise ValueError(f"stroke {stroke} must be an array (N, 2) with N >= 1, not of shape {line.shape}")
         count += len(line)
+        ends.append(count)
     points = np.concatenate(toolpath) if count else np.zeros((0, 2))
     bad = ~np.isfinite(points).all(axis=1)
     if bad.any():
-        stroke = int(np.searchsorted(starts, int(bad.argmax()), side="right")) - 1
+        stroke = int(np.searchsorted(ends, int(bad.argmax()), side="right"))
         raise ValueError(f"stroke {stroke} has a point that is not a finite number")
-    return np.rint(points * scale).clip(-(2**62), 2**62).astype(np.int64), starts
+    # Far beyond any machine, but within an int64: the work area refuses it.
+    return np.rint(points * scale).clip(-(2**62), 2**62).astype(np.int64), ends
 
 
-def _check_work_area(points: NDArray[np.int64], starts: list[int], profile: Profile, scale: int) -> None:
+def _check_work_area(points: NDArray[np.int64], ends: list[int], profile: Profile, scale: int) -> None:
     up = profile.y_axis == "up"
     (left, right), (low, high) = profile.x_range, profile.y_range
     x, y = points[:, 0] / scale, points[:, 1] / scale
@@ -119,7 +112,7 @@ def _check_work_area(points: NDArray[np.int64], starts: list[int], profile: Prof
     if not outside.any():
         return
     side, excess = max(beyond.items(), key=lambda item: float(item[1].max()))
-    owners = np.searchsorted(starts, np.arange(len(points)), side="right") - 1
+    owners = np.searchsorted(ends, np.arange(len(points)), side="right")
     worst = int(owners[int(excess.argmax())])
     others = len(np.unique(owners[outside])) - 1
     raise WorkAreaError(
@@ -215,9 +208,7 @@ def read_program(path: Path) -> Program:
         try:
             interpreter.execute(line)
         except GcodeError as error:
-            raise GcodeError(
-                error.code, f"{path}, line {number}: {error} (GRBL error:{error.code})"
-            ) from None
+            raise GcodeError(error.code, f"{path}, line {number}: {error} (GRBL error:{error.code})") from None
         text = strip_line(line)
         if text:
             blocks.append(Block(text, None))
