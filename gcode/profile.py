@@ -209,9 +209,7 @@ def _profile(table: dict[str, Any], path: Path) -> Profile:
     keys.done()
     for value, (low, high) in zip(profile.park, (profile.x_range, profile.y_range), strict=True):
         if not low <= value <= high:
-            raise keys.error(
-                "park", f"must be inside the work area, but {value:g} is not in {low:g}..{high:g}"
-            )
+            raise keys.error("park", f"must be inside the work area, but {value:g} is not in {low:g}..{high:g}")
     return profile
 
 
