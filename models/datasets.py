@@ -181,8 +181,6 @@ class Batches:
     def __init__(self, drawings: Drawings, scale: float, batch: int, seed: int = 0, balance: float = 1.0) -> None:
         """`scale` divides the offsets. A class of n drawings is drawn n ** balance times as often as a class
         of one: 1 draws every drawing equally often, 0 every class."""
-        if not len(drawings):
-            raise DataError("no drawings are left to train on; widen min_points and max_points")
         self.lengths = np.array([len(one) for one in drawings.sketches], dtype=np.int64)
         self.labels = np.array(drawings.labels, dtype=np.int64)
         self.rows = np.concatenate(drawings.sketches) / np.array([scale, scale, 1], dtype=np.float32)

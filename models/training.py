@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from models import checkpoint
-from models.datasets import Batch, Batches, Drawings, scale_factor
+from models.datasets import HELD_OUT_ONE_IN, Batch, Batches, DataError, Drawings, scale_factor
 from models.mixture import Loss, loss
 from models.recipe import Recipe
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
@@ -95,6 +95,11 @@ def train(
     """
     device = best_device()
     training, held_out = drawings.split()
+    if not len(training) or not len(held_out):
+        raise DataError(
+            f"{len(drawings)} drawings are too few: about one in {HELD_OUT_ONE_IN} is held out to judge by, "
+            "and here none is (or all are); add drawings, or widen min_points and max_points"
+        )
     scale = parent.scale_factor if parent else scale_factor(training)
     batches = Batches(training, scale, recipe.batch, recipe.seed, recipe.balance)
     judged = Batches(held_out, scale, recipe.batch)

@@ -13,7 +13,7 @@ import torch
 
 from models import checkpoint, recipe, strokes, training
 from models.checkpoint import CheckpointError
-from models.datasets import Batches, Drawings
+from models.datasets import Batches, DataError, Drawings
 from models.recipe import Recipe, RecipeError, load_recipe
 
 TINY = Recipe("tiny", hidden=32, components=3, embedding=4, steps=60, batch=16, warmup=5, learning_rate=1e-2)
@@ -86,7 +86,7 @@ def test_another_recipes_run_is_not_gone_on_with(whole_run: Path) -> None:
 
 def test_a_child_starts_from_its_parent(whole_run: Path, tmp_path: Path) -> None:
     parent = checkpoint.load_model(whole_run / training.MODEL)
-    drawings = Drawings(("up",), staircases().sketches[::2], [0] * 100)
+    drawings = Drawings(("up",), staircases(600).sketches[1::2], [0] * 300)
     child = replace(TINY, name="up", parent="tiny", steps=1, learning_rate=0.0)
     finish(training.train(child, drawings, tmp_path, parent))
     model = checkpoint.load_model(tmp_path / training.MODEL)
@@ -95,6 +95,11 @@ def test_a_child_starts_from_its_parent(whole_run: Path, tmp_path: Path) -> None
         model.network.embedding.weight[0], parent.network.embedding.weight[parent.classes.index("up")]
     )
     torch.testing.assert_close(model.network.head.weight, parent.network.head.weight)
+
+
+def test_too_few_drawings_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 drawings are too few"):
+        finish(training.train(TINY, staircases(2), tmp_path))
 
 
 def test_the_baseline_is_the_loss_of_its_own_distributions() -> None:
