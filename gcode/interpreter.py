@@ -26,6 +26,7 @@ _MAX_CHORDS = 65535  # GRBL counts an arc's chords in 16 bits
 _COMMENT = re.compile(r"\([^)]*\)?|;.*|[\x00-\x20/]", re.DOTALL)
 _WORD = re.compile(r"([A-Z])([+-]?(?:\d+\.?\d*|\.\d+))", re.ASCII)
 _VALUE_LETTERS = frozenset("FIJKLNPRSTXYZ")
+_ALWAYS_USED = frozenset("FNSTXYZ")
 _AXES = "XYZ"
 
 # G number -> modal group; a block may hold one word of each group.
@@ -229,7 +230,7 @@ class Interpreter:
         self.inches, self.relative, self.motion = inches, relative, motion
         self.feed, self.offset = feed, offset
         self.tool = int(values.get("T", self.tool))
-        actions = self._spindle(groups, values)
+        actions = self._spindle(groups, values) if "S" in values or "spindle" in groups else []
         if groups.get("coolant", self.coolant) != self.coolant:
             self.coolant = groups["coolant"]
             actions.append(Dwell(0.0))
@@ -363,12 +364,13 @@ class Interpreter:
 
 def _refuse_unused(words: _Words, motion: int) -> None:
     """Error 36 for a word that no command of the block uses. (Axis words have met their error by now.)"""
-    used = set("FNSTXYZ")
+    unused = words.values.keys() - _ALWAYS_USED
+    if not unused:
+        return
     if words.groups.get("non-modal") == 4:
-        used.add("P")
+        unused.discard("P")
     moves = words.axis_command in (None, "motion") and not words.values.keys().isdisjoint(_AXES)
     if moves and motion in (2, 3):
-        used |= {"R"} if "R" in words.values else {"I", "J", "K"}
-    unused = words.values.keys() - used
+        unused -= {"R"} if "R" in words.values else {"I", "J", "K"}
     if unused:
         raise GcodeError(36, f"no command of this line uses {', '.join(sorted(unused))}")
