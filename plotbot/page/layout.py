@@ -70,7 +70,7 @@ def grid(
         centre = margin + np.array([column, row]) * (cell + gap) + cell / 2
         lines += _place(sketch, index, centre, cell)
     document = vpype.Document(page_size=(size[0] / MM_PER_PX, size[1] / MM_PER_PX))
-    document.add(vpype.LineCollection(_to_px(line) for line in lines), 1)
+    document.add(to_lines(lines), 1)
     return document
 
 
@@ -124,6 +124,11 @@ def document_lines(document: vpype.Document) -> dict[int, list[np.ndarray]]:
         layer: [np.column_stack([line.real, line.imag]) * MM_PER_PX for line in document.layers[layer]]
         for layer in sorted(document.layers)
     }
+
+
+def to_lines(lines: Sequence[np.ndarray]) -> vpype.LineCollection:
+    """Polylines (N, 2) in mm, N >= 1, as a layer in px: the inverse of ``document_lines``."""
+    return vpype.LineCollection(_to_px(line) for line in lines)
 
 
 def page_size(document: vpype.Document) -> tuple[float, float]:
@@ -197,10 +202,15 @@ def _subpath_dots(d: str) -> Iterator[tuple[float, float]]:
 def _clip(document: vpype.Document, path: Path) -> None:
     """Cut off what lies outside the page, and say how much it was."""
     width, height = document.page_size
+    left, top, right, bottom = document.bounds() or (0, 0, 0, 0)
+    # A line along the edge may come out of the file's units a rounding error beyond it.
+    slack = 1e-6
+    if min(left, top, width - right, height - bottom) >= -slack:
+        return
     cut = gone = 0
     for layer in document.layers.values():
         before = layer.lines
-        pieces = [vpype.crop(line, 0, 0, width, height) for line in before]
+        pieces = [vpype.crop(line, -slack, -slack, width + slack, height + slack) for line in before]
         gone += sum(not piece for piece in pieces)
         cut += sum(
             bool(piece) and (len(piece) > 1 or not np.array_equal(piece[0], line))

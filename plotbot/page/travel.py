@@ -10,8 +10,9 @@ queue of ends to look at.
 from __future__ import annotations
 
 import math
+import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.spatial import KDTree  # type: ignore[import-untyped]
@@ -20,7 +21,10 @@ from plotbot.page.joining import link_ends
 from plotbot.units import InputError
 
 # Nearest ends tried at each level of a move: a move swaps at most one travel edge more than there are.
-_BREADTH = (10, 6, 4, 3, 2)
+_BREADTH = (12, 6, 3, 2)
+# Kicks out of the first local optimum: so many at most, and each within so many strokes of the tour.
+_KICKS = 100
+_KICK_SPAN = 30
 # A gain below this is rounding noise, mm.
 _LEAST_GAIN = 1e-7
 
@@ -28,8 +32,8 @@ _LEAST_GAIN = 1e-7
 def order_strokes(lines: Sequence[np.ndarray], home: tuple[float, float]) -> list[np.ndarray]:
     """The same polylines (N, 2), in an order and direction that keep the way from and to ``home`` short.
 
-    All in mm. Starts from the greedy-edge tour and improves it until no move of up to six travel edges
-    among near ends is left. The result is a permutation of ``lines`` with some of them reversed; nothing is
+    All in mm. Starts from the greedy-edge tour, improves it until no move of up to five travel edges among
+    near ends is left, and kicks it out of that optimum a bounded number of times. The result is a permutation of ``lines`` with some of them reversed; nothing is
     cut or moved. Deterministic. Raises InputError where ``home`` or a point is not finite.
     """
     if not lines:
@@ -38,7 +42,8 @@ def order_strokes(lines: Sequence[np.ndarray], home: tuple[float, float]) -> lis
     if not np.isfinite(ends).all():
         raise InputError("A stroke or home has a coordinate that is not a finite number: correct the page.")
     tour = _Tour(ends)
-    tour.improve()
+    tour.improve(tour.order)
+    tour.kick(min(_KICKS, 2 * len(lines)))
     # The node order starts with home; each stroke follows as (entry, exit).
     entries = tour.order[2::2]
     ordered = [lines[end // 2][:: -1 if end % 2 else 1] for end in entries]
@@ -76,26 +81,63 @@ class _Tour:
             self.position[end] = place
         self.mate = [0] * self.count
         self.mate_mm = [0.0] * self.count
+        # What undoes the moves since it was last emptied: where, the ends there before, and the travel edges.
+        self.journal: list[tuple[int, list[int], list[tuple[int, int]]]] = []
         for place in range(1, self.count, 2):
             self._link(self.order[place], self.order[(place + 1) % self.count])
 
-    def improve(self) -> None:
-        """Apply improving moves until no end has one."""
-        queue = deque(self.order)
-        waiting = [True] * self.count
+    def improve(self, ends: Iterable[int]) -> float:
+        """Apply improving moves, from these ends and from those that a move changes, until none is left.
+
+        Returns the mm gained.
+        """
+        queue = deque(ends)
+        waiting = set(queue)
+        gained = 0.0
         while queue:
             end = queue.popleft()
-            waiting[end] = False
+            waiting.remove(end)
             swapped = [end, self.mate[end]]
-            while self._search(swapped, self.mate_mm[end], 0):
-                for other in swapped:
-                    if not waiting[other]:
-                        waiting[other] = True
-                        queue.append(other)
+            while gain := self._search(swapped, self.mate_mm[end], 0):
+                gained += gain
+                queue.extend(other for other in swapped if other not in waiting)
+                waiting.update(swapped)
                 swapped = [end, self.mate[end]]
+        return gained
 
-    def _search(self, t: list[int], gain: float, level: int) -> bool:
-        """Extend the removed edges ``t`` = [t1, t2, ...] to an improving move and apply it; False if none is.
+    def kick(self, times: int) -> None:
+        """Swap neighbouring runs of strokes at random places, improve around, and undo what did not help.
+
+        The double bridge of Martin, Otto and Felten 1991, which no move of ``_search`` makes; kept local as in
+        Johnson and McGeoch 1997. The random places are the same every time.
+        """
+        edges = self.count // 2
+        if edges < 5:
+            return
+        places = random.Random(0)
+        for _ in range(times):
+            low = places.randrange(max(1, edges - _KICK_SPAN))
+            cuts = sorted(places.sample(range(low, min(low + _KICK_SPAN, edges)), 4))
+            # Runs b, c, d between the four cuts become d, c, b.
+            left = [self.order[2 * cut + 1] for cut in cuts]
+            a, b, c, d = left
+            to_b, to_c, to_d, on = (self.mate[end] for end in left)
+            swap = [on, a, to_d, d, to_c, c, to_b, b]
+            self.journal.clear()
+            before = sum(self.mate_mm[end] for end in left)
+            self._apply(swap)
+            gain = before - sum(self.mate_mm[end] for end in left)
+            if gain + self.improve(swap) < 0:
+                self._undo()
+
+    def _undo(self) -> None:
+        for first, ends, edges in reversed(self.journal):
+            self._place(first, ends)
+            for a, b in edges:
+                self._link(a, b)
+
+    def _search(self, t: list[int], gain: float, level: int) -> float:
+        """Extend the removed edges ``t`` = [t1, t2, ...] to an improving move and apply it; the mm gained, or 0.
 
         ``gain``: mm removed less mm added so far.
         """
@@ -110,12 +152,13 @@ class _Tour:
             other = mate[end]
             removed = opened + mate_mm[end]
             t += (end, other)
-            if removed - math.hypot(x[other] - x1, y[other] - y1) > _LEAST_GAIN and self._apply(t):
-                return True
-            if level + 1 < len(_BREADTH) and self._search(t, removed, level + 1):
-                return True
+            closed = removed - math.hypot(x[other] - x1, y[other] - y1)
+            if closed > _LEAST_GAIN and self._apply(t):
+                return closed
+            if level + 1 < len(_BREADTH) and (found := self._search(t, removed, level + 1)):
+                return found
             del t[-2:]
-        return False
+        return 0.0
 
     def _apply(self, t: list[int]) -> bool:
         """Swap the travel edges if one cycle comes out; False, and nothing changed, if several would."""
@@ -145,12 +188,17 @@ class _Tour:
         for low, high, turned in segments:
             part = order[low : high + 1]
             changed += reversed(part) if turned else part
-        order[first : last + 1] = changed
-        for place, node in enumerate(changed, start=first):
-            position[node] = place
+        self.journal.append((first, order[first : last + 1], [(end, self.mate[end]) for end in t]))
+        self._place(first, changed)
         for a in t[1::2]:
             self._link(a, link[a])
         return True
+
+    def _place(self, first: int, ends: list[int]) -> None:
+        """Put these ends at the positions from ``first`` on."""
+        self.order[first : first + len(ends)] = ends
+        for place, end in enumerate(ends, start=first):
+            self.position[end] = place
 
     def _link(self, a: int, b: int) -> None:
         self.mate[a], self.mate[b] = b, a

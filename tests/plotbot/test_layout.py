@@ -115,6 +115,19 @@ def test_what_lies_outside_the_page_is_cut_and_reported(tmp_path: Path, caplog: 
     assert "2 outside" in caplog.text
 
 
+@pytest.mark.parametrize("size", [(210.0, 297.0), (297.0, 420.0), (215.9, 279.4), (101.6, 152.4)])
+def test_a_line_along_the_edge_of_the_page_is_not_cut(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: tuple[float, float]
+) -> None:
+    width, height = size
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height], [0, 0]])
+    write_page(grid([[frame]], size, 0), tmp_path / "frame.svg")
+    with caplog.at_level(logging.WARNING):
+        (line,) = document_lines(read_page(tmp_path / "frame.svg"))[1]
+    assert np.abs(line - frame).max() < 0.001
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
