@@ -32,9 +32,10 @@ _LEAST_GAIN = 1e-7
 def order_strokes(lines: Sequence[np.ndarray], home: tuple[float, float]) -> list[np.ndarray]:
     """The same polylines (N, 2), in an order and direction that keep the way from and to ``home`` short.
 
-    All in mm. Starts from the greedy-edge tour, improves it until no move of up to five travel edges among
-    near ends is left, and kicks it out of that optimum a bounded number of times. The result is a permutation of ``lines`` with some of them reversed; nothing is
-    cut or moved. Deterministic. Raises InputError where ``home`` or a point is not finite.
+    All in mm. Starts from the greedy-edge tour, improves it until no move of up to five travel edges among near
+    ends is left, and kicks it out of that optimum a bounded number of times. The result is a permutation of
+    ``lines`` with some of them reversed; nothing is cut or moved. Deterministic. Raises InputError where ``home``
+    or a point is not finite.
     """
     if not lines:
         return []
