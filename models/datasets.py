@@ -93,7 +93,7 @@ def read_npz(path: Path) -> dict[str, list[NDArray[np.float32]]]:
     The arrays are stored as objects, which numpy can only read by unpickling; the unpickler here builds arrays and
     numbers and refuses anything else, so a stranger's file can run no code.
     """
-    from models.npz import read_object_arrays  # noqa: PLC0415
+    from models.npz import read_object_arrays
 
     return {
         name: [np.clip(np.asarray(one, dtype=np.float32), -LIMIT, LIMIT) for one in arrays]

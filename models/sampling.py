@@ -76,6 +76,39 @@ def sample(
     ]
 
 
+def sample_finished(
+    model: TrainedModel,
+    count: int,
+    class_name: str | None = None,
+    temperature: float = TEMPERATURE,
+    pen_temperature: float | None = None,
+    seed: int = 0,
+) -> tuple[list[Sketch], int]:
+    """`count` sketches as `sample` draws them, those that did not end by themselves replaced by others that did.
+
+    Returns the sketches and how many were replaced. After five rounds what has not ended stays as it is.
+    """
+    sketches = sample(model, count, class_name, temperature, pen_temperature, seed)
+    replaced = 0
+    for attempt in range(1, 6):
+        open_ended = [place for place, one in enumerate(sketches) if not one.finished]
+        if not open_ended:
+            break
+        again = sample(model, len(open_ended), class_name, temperature, pen_temperature, seed + attempt * 1_000_003)
+        replaced += len(open_ended)
+        for place, one in zip(open_ended, again, strict=True):
+            sketches[place] = one
+    return sketches, replaced
+
+
+def share_ended(model: TrainedModel, count: int = 480, seed: int = 0) -> float:
+    """The share of `count` samples at the default temperatures, spread over the classes, that end by themselves."""
+    names: list[str | None] = list(model.classes) or [None]
+    each = -(-count // len(names))
+    ended = [one.finished for name in names for one in sample(model, each, name, seed=seed)]
+    return sum(ended) / len(ended)
+
+
 def without_end(mixture: Mixture) -> Mixture:
     """The same mixture, given that the drawing goes on."""
     pen_logits = mixture.pen_logits.clone()

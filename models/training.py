@@ -16,6 +16,7 @@ from models import checkpoint
 from models.datasets import HELD_OUT_ONE_IN, Batch, Batches, DataError, Drawings, scale_factor
 from models.mixture import Loss, loss
 from models.recipe import Recipe
+from models.sampling import share_ended
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 STATE, LOG, MODEL = "state.safetensors", "log.jsonl", "model.safetensors"
@@ -148,6 +149,7 @@ def train(
         if not updating:  # else the last saved state stands: half an update is none
             _save(folder / STATE, model, adam, done)
         raise
+    network.eval()
     model.about["results"] = {
         "held_out_nats_per_point": evaluate(network, judged, device),
         "baseline_nats_per_point": baseline_loss(training, held_out, scale),
@@ -155,6 +157,7 @@ def train(
         "training_points": int(batches.lengths.sum()),
         "held_out_drawings": len(held_out),
         "left_out": dict(drawings.left_out),
+        "ended_by_themselves": share_ended(model),
     }
     checkpoint.save_model(folder / MODEL, model)
 

@@ -78,7 +78,7 @@ def test_preparation_fits_the_box_and_keeps_the_ends(lines: list[np.ndarray]) ->
 
 @given(st.integers(3, 60).flatmap(lambda n: arrays(np.float64, (n, 2), elements=pixels)), st.floats(0.1, 30))
 def test_no_point_that_simplification_drops_was_further_than_epsilon(line: np.ndarray, epsilon: float) -> None:
-    import shapely  # noqa: PLC0415
+    import shapely
 
     kept = shapely.LineString(strokes.simplify(line, epsilon))
     assert max(kept.distance(shapely.Point(point)) for point in line) <= epsilon + 1e-9

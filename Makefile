@@ -1,0 +1,32 @@
+# make demo   set up, then draw twelve cats on the virtual plotter
+# make test   set up, then lint, check the types and run the tests
+# make lint   ruff and mypy
+# make bench  the figures that the README quotes, each beside a peer
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench
+
+demo: .venv/ready
+	$(BIN)/plotbot draw cat -n 12 --paper a4 --seed 1 --out out/demo
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/ready-dev
+	$(BIN)/python benchmarks/run.py
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

@@ -1,0 +1,37 @@
+"""Model cards: what a model was trained on, how, and how well it did, as Markdown."""
+
+from __future__ import annotations
+
+from models.checkpoint import TrainedModel
+
+LICENCE = (
+    "Trained on the Quick, Draw! Dataset by Google, CC BY 4.0 "
+    "(https://github.com/googlecreativelab/quickdraw-dataset). The weights are under the same licence."
+)
+
+
+def card(model: TrainedModel, name: str) -> str:
+    """The card of a trained model, from what its own header says."""
+    recipe, results = model.about["recipe"], model.about["results"]
+    parameters = sum(one.numel() for one in model.network.parameters())
+    subject = f"{len(model.classes)} classes" if len(model.classes) > 1 else "".join(model.classes) or "no class"
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(results["left_out"].items())) or "none"
+    start = f"the weights of `{recipe['parent']}`" if recipe["parent"] else "random weights"
+    steps = f"{recipe['steps']:,} steps of {recipe['batch']} drawings"
+    rows = [
+        ("draws", subject),
+        ("network", f"LSTM {model.network.config.hidden}, {model.network.config.components} mixture components, "
+                    f"{parameters:,} parameters, in half precision"),
+        ("recipe", f"`models/recipes/{name}.toml`: {steps} from {start}"),
+        ("training drawings", f"{results['training_drawings']:,} ({results['training_points']:,} points)"),
+        ("held-out drawings", f"{results['held_out_drawings']:,}, chosen by checksum, never trained on"),
+        ("left out", left_out),
+        ("longest drawing", f"{model.max_points} points; samples are capped there"),
+        ("scale factor", f"{model.scale_factor:.3f} px of 0..255 per model unit"),
+        ("held-out loss", f"**{results['held_out_nats_per_point']:.3f}** nats per point (offset and pen)"),
+        ("the same of one Gaussian and pen frequencies", f"{results['baseline_nats_per_point']:.3f} nats per point"),
+        ("samples that end by themselves", f"{results['ended_by_themselves']:.1%} at the default temperatures"),
+    ]  # fmt: skip
+    table = "\n".join(f"| {what} | {value} |" for what, value in rows)
+    picture = f"![48 samples](../../docs/zoo/{name}.png)"
+    return f"# {name}\n\n{picture}\n\n| | |\n|---|---|\n{table}\n\nLicence: {LICENCE}\n"

@@ -1,0 +1,55 @@
+"""The commands: `plotbot VERB`. One file per family; what they need is imported when they run, not before."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from plotbot.cli import generate, machine, page
+
+app = typer.Typer(
+    name="plotbot",
+    help="Teach a pen plotter to draw: sample sketches, lay them on paper, plot them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(page.draw)
+app.command()(generate.sample)
+app.command("page")(page.page)
+app.command()(page.gcode)
+app.command()(machine.plot)
+app.command()(machine.simulate)
+app.command()(generate.train)
+app.add_typer(generate.models, name="models")
+app.add_typer(machine.machines, name="machine")
+
+# What goes wrong because of a person, a file or a machine, by the module that raises it: these are one sentence
+# and exit code 2. The modules are looked up, not imported: one that raised an error has been.
+FORESEEN = {
+    "plotbot.units": "InputError",
+    "models.checkpoint": "CheckpointError",
+    "models.datasets": "DataError",
+    "models.recipe": "RecipeError",
+    "gcode.interpreter": "GcodeError",
+    "gcode.profile": "ProfileError",
+    "gcode.program": "WorkAreaError",
+    "gcode.transport": "PlotterError",
+}
+
+
+def main() -> None:
+    """Run a command; a foreseen error is one sentence on standard error, never a traceback."""
+    logging.basicConfig(format="plotbot: %(message)s", level=logging.WARNING)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        known = tuple(getattr(sys.modules[module], name) for module, name in FORESEEN.items() if module in sys.modules)
+        if not isinstance(error, known):
+            raise
+        print(f"plotbot: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,151 @@
+"""The generator: `sample`, `train`, `models list` and `models show`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plotbot.cli import options
+from plotbot.cli.options import report
+
+models = typer.Typer(help="The trained models at hand.", no_args_is_help=True)
+
+
+def sample(
+    class_name: Annotated[str, typer.Argument(metavar="CLASS", help="What to draw: cat, dog, 'ice cream', ...")],
+    output: Annotated[Path, typer.Option("-o", help="The file to write: .svg or .png (a sheet), .ndjson or .npz.")],
+    count: options.Count = 12,
+    temperature: options.Temperature = 0.25,
+    pen_temperature: options.PenTemperature = None,
+    seed: options.Seed = 0,
+    model: Annotated[Path | None, typer.Option(help="A model.safetensors instead of the shipped ones.")] = None,
+    paper: options.Paper = "a4",
+    landscape: options.Landscape = False,
+    margin: options.Margin = "10mm",
+    pen_width: options.PenWidth = "0.5mm",
+) -> None:
+    """Sample sketches of a class into a file."""
+    from models import strokes, zoo
+    from models.checkpoint import load_model
+    from models.sampling import sample_finished
+    from plotbot.page.ink import write_ink_png
+    from plotbot.page.layout import document_lines, grid, write_page
+    from plotbot.page.paper import paper_size
+    from plotbot.sketches import write_sketches
+    from plotbot.units import InputError, parse_length
+
+    trained, name = (load_model(model), class_name) if model else zoo.find(class_name)
+    if name not in trained.classes:
+        raise InputError(f"{model}: this model does not draw {name!r}; it draws {', '.join(trained.classes[:12])}")
+    sketches, replaced = sample_finished(trained, count, name, temperature, pen_temperature, seed)
+    if output.suffix in (".svg", ".png"):
+        size = paper_size(paper, landscape)
+        document = grid([strokes.to_polylines(one.stroke3) for one in sketches], size, parse_length(margin))
+        if output.suffix == ".svg":
+            write_page(document, output)
+        else:
+            write_ink_png(document_lines(document)[1], size, parse_length(pen_width), output)
+    else:
+        write_sketches([one.stroke3 for one in sketches], name, output)
+    typer.echo(f"{len(sketches)} x {name} in {output}; {replaced} that did not end by themselves were replaced.")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe such as cat, or a recipe.toml.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of CLASS.ndjson; $PLOTBOT_DATA/quickdraw if not given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE if not given.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all by default.")] = None,
+) -> None:
+    """Train a model; Ctrl-C stops, the same command goes on where it stopped.
+
+    Writes model.safetensors, card.md, log.jsonl and loss.png.
+    """
+    import torch
+
+    from models import zoo
+    from models.card import card
+    from models.checkpoint import load_model
+    from models.datasets import load
+    from models.recipe import load_recipe
+    from models.training import LOG, MODEL, best_device
+    from models.training import train as run
+    from plotbot.curve import write_curve
+    from plotbot.files import write_beside
+    from plotbot.progress import bar
+    from plotbot.units import InputError
+
+    plan = load_recipe(recipe)
+    if threads:
+        torch.set_num_threads(threads)
+    if data is None:
+        if "PLOTBOT_DATA" not in os.environ:
+            raise InputError(
+                "Where are the drawings? Give --data FOLDER, or set PLOTBOT_DATA to the folder above quickdraw/"
+            )
+        data = Path(os.environ["PLOTBOT_DATA"]) / "quickdraw"
+    folder = out or Path("runs") / plan.name
+    parent = load_model(zoo.FOLDER / f"{plan.parent}.safetensors") if plan.parent else None
+    drawings = load(data, plan.classes, plan.min_points, plan.max_points)
+    for reason, count in sorted(drawings.left_out.items()):
+        typer.echo(f"left out: {count:,} {reason}")
+    typer.echo(f"training {plan.name} on {len(drawings):,} drawings in {folder} ({best_device()})")
+    try:
+        with bar(plan.name) as update:
+            for progress in run(plan, drawings, folder, parent):
+                remark = f"step {progress.step:,}/{progress.steps:,}  {progress.train:.3f} nats/point"
+                update(progress.step / progress.steps, f"{remark}  {progress.points_per_second:,.0f} points/s")
+                if progress.held_out is not None:
+                    typer.echo(f"{remark}  held out {progress.held_out:.4f}")
+                    write_curve(folder / LOG, folder / "loss.png")
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the state is in {folder}, and the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
+    write_beside(folder / "card.md", card(load_model(folder / MODEL), plan.name).encode())
+    typer.echo(
+        f"The model is {folder / MODEL}; `plotbot sample CLASS --model {folder / MODEL} -o sheet.png` looks at it."
+    )
+
+
+@models.command("list")
+def list_models(as_json: options.Json = False) -> None:
+    """The shipped models: classes, held-out loss, size."""
+    from models import zoo
+    from models.checkpoint import read
+
+    facts = {}
+    for entry in zoo.shipped():
+        header = read(entry.weights)[1]
+        results, classes = header["about"]["results"], header["classes"]
+        facts[entry.name] = {
+            "classes": classes,
+            "held_out_nats_per_point": results["held_out_nats_per_point"],
+            "bytes": entry.weights.stat().st_size,
+        }
+    if as_json:
+        return report(facts, True)
+    lines = {
+        name: f"{one['held_out_nats_per_point']:.3f} nats/point  {one['bytes'] / 1e6:.1f} MB  "
+        + (one["classes"][0] if len(one["classes"]) == 1 else f"{len(one['classes'])} classes")
+        for name, one in facts.items()
+    }
+    return report(lines, False)
+
+
+@models.command("show")
+def show_model(name: Annotated[str, typer.Argument(help="A model of `plotbot models list`, or a class.")]) -> None:
+    """The card of a shipped model; for a class, of the model that draws it."""
+    from models import zoo
+    from models.checkpoint import read
+
+    entries = {one.name: one for one in zoo.shipped()}
+    if name not in entries:
+        zoo.find(name)
+        name = zoo.FALLBACK
+    typer.echo(entries[name].card.read_text(encoding="utf-8"))
+    if name == zoo.FALLBACK:
+        typer.echo("Classes: " + ", ".join(read(entries[name].weights)[1]["classes"]))

@@ -1,0 +1,44 @@
+"""Options that several commands share, and how a command reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Count = Annotated[int, typer.Option("-n", "--count", min=1, max=10_000, help="How many sketches.")]
+Temperature = Annotated[float, typer.Option(help="Chance in the lines: 0.1 sure of itself, 1.0 as wild as the data.")]
+PenTemperature = Annotated[float | None, typer.Option(help="Chance in pen lifts and the end; 0.5 + 0.5 T by default.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same.")]
+Paper = Annotated[str, typer.Option(help="a0 to a6, letter, or WIDTHxHEIGHT such as 210x297mm.")]
+Landscape = Annotated[bool, typer.Option("--landscape", help="Lay the paper's longer side across.")]
+Margin = Annotated[str, typer.Option(help="Empty border of the paper, such as 10mm.")]
+PenWidth = Annotated[str, typer.Option(help="Width of the pen's line: strokes that meet within it are joined.")]
+Machine = Annotated[str, typer.Option(help="A shipped machine (`plotbot machine list`) or a profile.toml.")]
+Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
+Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+
+
+def report(facts: dict[str, Any], as_json: bool) -> None:
+    """Print facts, one a line, or as one JSON object; numbers to a sensible digit for a person."""
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        shown = f"{value:,.4g}" if isinstance(value, float) and abs(value) < 100 else value
+        shown = f"{value:,.0f}" if isinstance(value, float) and abs(value) >= 100 else shown
+        typer.echo(f"{name.replace('_', ' '):{width}}  {shown}")
+
+
+def make_folder(folder: Path) -> Path:
+    """Create an output folder; raises InputError where a file is in the way or it is not allowed."""
+    from plotbot.units import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made a folder ({error.strerror}); choose another --out") from None
+    return folder

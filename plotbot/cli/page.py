@@ -1,0 +1,148 @@
+"""Pages: `draw`, the main job, and its parts `page` and `gcode`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plotbot.cli import options
+from plotbot.cli.options import report
+
+
+def draw(
+    class_name: Annotated[str, typer.Argument(metavar="CLASS", help="What to draw: cat, dog, 'ice cream', ...")],
+    count: options.Count = 12,
+    temperature: options.Temperature = 0.25,
+    pen_temperature: options.PenTemperature = None,
+    paper: options.Paper = "a4",
+    landscape: options.Landscape = False,
+    margin: options.Margin = "10mm",
+    pen_width: options.PenWidth = "0.5mm",
+    machine: options.Machine = "virtual",
+    seed: options.Seed = 0,
+    out: options.Out = Path("out"),
+    as_json: options.Json = False,
+) -> None:
+    """Sample sketches, lay them on paper, and plot them on the virtual machine.
+
+    Writes page.svg, job.gcode, ink.svg, ink.png and report.json; `plotbot plot OUT/job.gcode --port ...` draws it
+    on paper.
+    """
+    from gcode.profile import load_profile
+    from gcode.program import write_program
+    from models import strokes, zoo
+    from models.sampling import sample_finished
+    from plotbot.files import write_beside
+    from plotbot.page.ink import write_ink_png, write_ink_svg
+    from plotbot.page.layout import grid, write_page
+    from plotbot.page.optimise import optimise
+    from plotbot.page.paper import paper_size
+    from plotbot.page.toolpath import from_toolpath, to_toolpath
+    from plotbot.plotting import simulate
+    from plotbot.progress import plot_progress
+    from plotbot.units import parse_length
+
+    profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
+    model, name = zoo.find(class_name)
+    sketches, replaced = sample_finished(model, count, name, temperature, pen_temperature, seed)
+    lines = [strokes.to_polylines(one.stroke3) for one in sketches]
+    document, saving = optimise(grid(lines, size, parse_length(margin)), profile, pen)
+    toolpath = to_toolpath(document, profile)
+    program = write_program(toolpath.lines, profile)
+    with plot_progress(f"plotting {count} x {name} on the virtual {profile.name}") as progress:
+        simulation = simulate(program, profile, progress)
+    facts = {
+        "class": name,
+        "model": model.about["recipe"]["name"],
+        "sketches": len(sketches),
+        "replaced_because_they_did_not_end": replaced,
+        "seed": seed,
+        "temperature": temperature,
+        "paper_mm": list(size),
+        "page_turned_to_fit": toolpath.rotated,
+        "machine": profile.name,
+        **asdict(saving),
+        **simulation.facts(toolpath.lines),
+    }
+    options.make_folder(out)
+    ink = from_toolpath(simulation.ink, size, profile, toolpath.rotated)
+    write_page(document, out / "page.svg")
+    program.save(out / "job.gcode")
+    write_ink_svg(ink, size, pen, out / "ink.svg")
+    write_ink_png(ink, size, pen, out / "ink.png")
+    write_beside(out / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
+    report(facts, as_json)
+    if not as_json:
+        typer.echo(f"\nThe picture is {out / 'ink.png'}; the job for a machine is {out / 'job.gcode'}.")
+
+
+def page(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="One page.svg, or sketches: .ndjson, .npz.")],
+    output: Annotated[Path, typer.Option("-o", help="The page to write, .svg.")],
+    paper: options.Paper = "a4",
+    landscape: options.Landscape = False,
+    margin: options.Margin = "10mm",
+    columns: Annotated[int | None, typer.Option(help="Sketches in a row; chosen to fit by default.")] = None,
+    pen_width: options.PenWidth = "0.5mm",
+    machine: options.Machine = "virtual",
+    as_json: options.Json = False,
+) -> None:
+    """Make a page that is quick to plot: sketches laid on paper, or an SVG as it is; joined and ordered."""
+    from gcode.profile import load_profile
+    from plotbot.page.layout import grid, read_page, write_page
+    from plotbot.page.optimise import optimise
+    from plotbot.page.paper import paper_size
+    from plotbot.sketches import read_sketches
+    from plotbot.units import InputError, parse_length
+
+    profile, pen = load_profile(machine), parse_length(pen_width)
+    if any(path.suffix.lower() == ".svg" for path in files):
+        if len(files) > 1:
+            raise InputError(
+                "A page is one SVG file, or any number of sketch files (.ndjson, .npz): give one SVG alone."
+            )
+        document = read_page(files[0])
+    else:
+        sketches = [one for path in files for one in read_sketches(path)]
+        document = grid(sketches, paper_size(paper, landscape), parse_length(margin), columns)
+    document, saving = optimise(document, profile, pen)
+    write_page(document, output)
+    report({**asdict(saving), "written": str(output)}, as_json)
+
+
+def gcode(
+    file: Annotated[Path, typer.Argument(metavar="PAGE.svg", help="The page, drawn in its own order.")],
+    output: Annotated[Path, typer.Option("-o", help="The G-code to write.")],
+    machine: options.Machine = "virtual",
+    as_json: options.Json = False,
+) -> None:
+    """Write a page as G-code for a machine, in the page's own order (`plotbot page` finds a quicker one)."""
+    from gcode.motion import estimate
+    from gcode.profile import load_profile
+    from gcode.program import write_program
+    from plotbot.page.layout import read_page
+    from plotbot.page.toolpath import to_toolpath
+    from plotbot.units import InputError
+
+    profile = load_profile(machine)
+    toolpath = to_toolpath(read_page(file), profile)
+    program = write_program(toolpath.lines, profile)
+    try:
+        program.save(output)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
+    plan = estimate(program, profile)
+    report(
+        {
+            "strokes": len(toolpath.lines),
+            "page_turned_to_fit": toolpath.rotated,
+            "bytes": len(program.text),
+            "predicted_seconds": round(plan.seconds, 3),
+            "written": str(output),
+        },
+        as_json,
+    )

@@ -1,0 +1,45 @@
+"""A page that is quicker to plot: fewer lifts, less travel, the same ink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import vpype
+
+from gcode.profile import Profile
+from plotbot.page.joining import join_strokes
+from plotbot.page.layout import page_size, to_px
+from plotbot.page.toolpath import from_toolpath, to_toolpath
+from plotbot.page.travel import order_strokes, travel_mm
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What optimising a page changed: strokes (each a pen lift) and mm of travel, before and after."""
+
+    strokes_before: int
+    strokes_after: int
+    travel_before_mm: float
+    travel_after_mm: float
+
+
+def optimise(document: vpype.Document, profile: Profile, pen_width: float) -> tuple[vpype.Document, Saving]:
+    """The page in the order to plot it in: strokes that meet within `pen_width` (mm) joined, then ordered, turned
+    where that helps, so that the way from the machine's park point through all of them and back is short.
+
+    Every pen (layer) is ordered on its own. Raises InputError for a page that does not fit the machine.
+    """
+    toolpath = to_toolpath(document, profile)
+    size, home = page_size(document), profile.park
+    ordered: list[list[np.ndarray]] = [order_strokes(join_strokes(layer, pen_width), home) for layer in toolpath.layers]
+    result = document.empty_copy(keep_layers=True)
+    layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
+    for layer, lines in zip(layers, ordered, strict=True):
+        on_page = from_toolpath(lines, size, profile, toolpath.rotated)
+        result.add(vpype.LineCollection(to_px(line) for line in on_page), layer)
+    after = [line for lines in ordered for line in lines]
+    return result, Saving(len(toolpath.lines), len(after), travel_mm(toolpath.lines, home), travel_mm(after, home))
