@@ -27,4 +27,4 @@ def bar(label: str) -> Iterator[Callable[[float, str], None]]:
 def plot_progress(label: str) -> Iterator[Callable[[PlotProgress], None]]:
     """The same for a plot."""
     with bar(label) as update:
-        yield lambda one: update(one.acknowledged / max(1, one.total), f"{one.acknowledged}/{one.total} lines")
+        yield lambda one: update(one.strokes_drawn / max(1, one.strokes), f"{one.strokes_drawn}/{one.strokes} strokes")

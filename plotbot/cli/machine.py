@@ -49,7 +49,12 @@ def plot(
         with Plotter.connect(port, profile) as plotter, plot_progress(f"plotting {file.name}") as progress:
             done = plotter.plot(program, progress)
     report(
-        {"port": port, "strokes": done.strokes, "predicted_seconds": round(plan.seconds, 1)},
+        {
+            "port": port,
+            "strokes_drawn": done.strokes_drawn,
+            "predicted_seconds": round(plan.seconds, 1),
+            "seconds": round(done.seconds, 1),
+        },
         as_json,
     )
 

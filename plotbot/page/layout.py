@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import svgelements  # type: ignore[import-untyped]
+import svgelements
 import vpype
 
 from plotbot.files import write_beside

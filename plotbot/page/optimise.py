@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import vpype
-
 from gcode.profile import Profile
 from plotbot.page.joining import join_strokes
-from plotbot.page.layout import page_size, to_px
+from plotbot.page.layout import page_size, to_lines
 from plotbot.page.toolpath import from_toolpath, to_toolpath
 from plotbot.page.travel import order_strokes, travel_mm
 
 if TYPE_CHECKING:
     import numpy as np
+    import vpype
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,6 @@ def optimise(document: vpype.Document, profile: Profile, pen_width: float) -> tu
     result = document.empty_copy(keep_layers=True)
     layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
     for layer, lines in zip(layers, ordered, strict=True):
-        on_page = from_toolpath(lines, size, profile, toolpath.rotated)
-        result.add(vpype.LineCollection(to_px(line) for line in on_page), layer)
+        result.add(to_lines(from_toolpath(lines, size, profile, toolpath.rotated)), layer)
     after = [line for lines in ordered for line in lines]
     return result, Saving(len(toolpath.lines), len(after), travel_mm(toolpath.lines, home), travel_mm(after, home))
