@@ -31,7 +31,7 @@ from gcode.interpreter import (
 )
 from gcode.motion import dwell_time
 from gcode.paper import Paper
-from gcode.planner import Planner, Queued
+from gcode.planner import Planner
 from gcode.profile import Profile
 
 _REALTIME = re.compile(rb"[?!~\x18\x80-\xff]")
@@ -55,18 +55,12 @@ class Firmware:
     `clock` counts the seconds in which the machine was at work, `lines` holds every line it has read.
     """
 
-    _planner: Planner
-    _interpreter: Interpreter
     _loop: Waits
     _ready: Ready
     _alarm: bool  # locked until $X or $H
     _silent: bool  # a critical alarm: deaf to all but a reset
     _stopping: bool  # on the way there
     _reading: bool  # the main loop has nothing left to do but to read
-    _draining: bool
-    _jogging: bool
-    _jog_cancel: bool
-    _homing: bool
     _checking: bool  # $C
     _leave_check: bool
 
@@ -96,8 +90,7 @@ class Firmware:
 
     def take_output(self) -> bytes:
         """What the board has printed since the last call."""
-        output = bytes(self._output)
-        self._output.clear()
+        output, self._output = bytes(self._output), bytearray()
         return output
 
     def _buffer(self, data: bytes) -> None:
@@ -225,8 +218,7 @@ class Firmware:
         self.paper.spindle(False, 0.0)
         self._dwell = 0.0
         self._draining = self._jogging = self._jog_cancel = self._homing = False
-        self._checking = self._leave_check = self._stopping = self._silent = False
-        self._reading = True
+        self._checking = self._leave_check = self._stopping = self._silent = self._reading = False
         self._loop = self._main()
         self._ready = lambda: True
         self._print("")
@@ -235,12 +227,9 @@ class Firmware:
             self._print("[MSG:'$H'|'$X' to unlock]")
 
     def _new_planner(self) -> Planner:
-        planner = Planner(self.profile, self._position, self._finished)
+        planner = Planner(self.profile, self._position, lambda done: self.paper.move(done.start, done.end))
         planner.override(self._overrides[0] / 100, self._overrides[1] / 100)
         return planner
-
-    def _finished(self, queued: Queued) -> None:
-        self.paper.move(queued.start, queued.end)
 
     def _flush(self) -> None:
         """Forget what is queued; the head stays where it is."""

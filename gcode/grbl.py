@@ -134,6 +134,18 @@ class Status:
     overrides: tuple[float, ...] | None = None
     pins: str = ""
 
+    def machine(self, wco: tuple[float, ...]) -> tuple[float, ...] | None:
+        """The reported place in machine coordinates, in the report's unit, `wco` being the last one reported."""
+        if self.mpos is None and self.wpos is not None:
+            return tuple(w + o for w, o in zip(self.wpos, wco, strict=False))
+        return self.mpos
+
+    def work(self, wco: tuple[float, ...]) -> tuple[float, ...] | None:
+        """The reported place in work coordinates, likewise."""
+        if self.wpos is None and self.mpos is not None:
+            return tuple(m - o for m, o in zip(self.mpos, wco, strict=False))
+        return self.wpos
+
 
 Answer = Ok | Error
 Reply = Ok | Error | Alarm | Banner | Setting | Message | Status
@@ -179,6 +191,8 @@ def _status(body: str) -> Status | None:
     buffers = values.get("Bf")
     feeds = values.get("FS") or values.get("F")
     if buffers is not None and not (len(buffers) == 2 and all(value.is_integer() for value in buffers)):
+        return None
+    if any(len(values[key]) < 3 for key in ("MPos", "WPos", "WCO") if key in values):
         return None
     return Status(
         state=state,

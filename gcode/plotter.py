@@ -244,7 +244,9 @@ class Plotter:
             self._watch(job)
             now = (self._activity(job), job.drawn, self._status)
             if progress is not None and now != shown:
-                progress(Progress(now[0], job.drawn, job.strokes, self._machine_position()))
+                place = self._status.machine(self._wco)
+                here = tuple(value * self._unit for value in place) if place else None
+                progress(Progress(now[0], job.drawn, job.strokes, here))
                 shown = now
 
     def _watch(self, job: Job) -> None:
@@ -313,24 +315,8 @@ class Plotter:
     def _way_up(self) -> float:
         """mm from a Z pen's height to `up`, in work coordinates; from the paper where the height is not known."""
         pen = self._profile.pen
-        z = self._work_z() if self._position_known else None
-        return pen.up - (pen.down if z is None else z)
-
-    def _work_z(self) -> float | None:
-        status = self._status
-        if status.wpos is not None:
-            return status.wpos[2] * self._unit
-        if status.mpos is not None:
-            return (status.mpos[2] - self._wco[2]) * self._unit
-        return None
-
-    def _machine_position(self) -> tuple[float, ...] | None:
-        status = self._status
-        if status.mpos is not None:
-            return tuple(value * self._unit for value in status.mpos)
-        if status.wpos is not None:
-            return tuple((w + o) * self._unit for w, o in zip(status.wpos, self._wco, strict=False))
-        return None
+        place = self._status.work(self._wco) if self._position_known else None
+        return pen.up - (place[2] * self._unit if place else pen.down)
 
     # ---- talking ----
 
