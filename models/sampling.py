@@ -16,6 +16,10 @@ TEMPERATURE = 0.25
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
 
+class SamplingError(ValueError):
+    """A class the model does not know, or a temperature out of range; the message says what would do."""
+
+
 def pen_temperature_for(temperature: float) -> float:
     """0.5 + 0.5 tau: one temperature for all sharpens the rare "end" away, and sketches scribble on for ever."""
     return 0.5 + 0.5 * temperature
@@ -43,16 +47,33 @@ def sample(
     `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's
     three states have a temperature of their own, `pen_temperature_for(temperature)` unless given. A sketch ends
     at its first p3, or is capped at the longest drawing the model was trained on and says so in `finished`; no
-    sketch ends before its second point. Raises ValueError for a class or a temperature out of range.
+    sketch ends before its second point. Raises SamplingError for a class or a temperature out of range.
     """
     pen_temperature = pen_temperature_for(temperature) if pen_temperature is None else pen_temperature
     if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
-        raise ValueError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
+        raise SamplingError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
     labels = None
     if model.classes:
         if class_name not in model.classes:
-            raise ValueError(f"this model does not know {class_name!r}; it knows {', '.join(model.classes[:8])}")
+            raise SamplingError(f"this model does not know {class_name!r}; it knows {', '.join(model.classes[:8])}")
         labels = torch.full((count,), model.classes.index(class_name))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
+    try:
+        rows, ended = _draw(model, count, labels, (temperature, pen_temperature), seed)
+    finally:
+        torch.set_num_threads(threads)
+    scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
+    return [
+        Sketch(strokes.from_stroke5(one[: model.max_points]) * scale, bool(end))
+        for one, end in zip(rows.numpy(), ended, strict=True)
+    ]
+
+
+def _draw(
+    model: TrainedModel, count: int, labels: torch.Tensor | None, temperatures: tuple[float, float], seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows `(B, max_points + 1, 5)` in model units, and which of them ended `(B,)`."""
     generator = torch.Generator().manual_seed(seed)
     row = torch.from_numpy(strokes.START_TOKEN).expand(count, 1, 5)
     state = model.network.start(labels, count)
@@ -60,7 +81,7 @@ def sample(
     ended = torch.zeros(count, dtype=torch.bool)
     for step in range(model.max_points + 1):
         mixture, state = model.network(row, labels, state)
-        mixture = mixture.sharpen(temperature, pen_temperature)
+        mixture = mixture.sharpen(*temperatures)
         if step < AT_LEAST:
             mixture = without_end(mixture)
         offset, pen = mixture.sample(generator)  # (B, 1, 2), (B, 1)
@@ -69,11 +90,7 @@ def sample(
         ended |= pen[:, 0] == strokes.END
         if ended.all():
             break
-    scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
-    return [
-        Sketch(strokes.from_stroke5(one[: model.max_points]) * scale, bool(end))
-        for one, end in zip(rows.numpy(), ended, strict=True)
-    ]
+    return rows, ended
 
 
 def sample_finished(

@@ -149,9 +149,10 @@ def train(
         if not updating:  # else the last saved state stands: half an update is none
             _save(folder / STATE, model, adam, done)
         raise
-    network.eval()
+    judgement = evaluate(network, judged, device)
+    network.eval().cpu()
     model.about["results"] = {
-        "held_out_nats_per_point": evaluate(network, judged, device),
+        "held_out_nats_per_point": judgement,
         "baseline_nats_per_point": baseline_loss(training, held_out, scale),
         "training_drawings": len(training),
         "training_points": int(batches.lengths.sum()),

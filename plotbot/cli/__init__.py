@@ -33,6 +33,7 @@ FORESEEN = {
     "models.checkpoint": "CheckpointError",
     "models.datasets": "DataError",
     "models.recipe": "RecipeError",
+    "models.sampling": "SamplingError",
     "gcode.interpreter": "GcodeError",
     "gcode.profile": "ProfileError",
     "gcode.program": "WorkAreaError",

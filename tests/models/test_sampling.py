@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.checkpoint import TrainedModel
-from models.sampling import pen_temperature_for, sample
+from models.sampling import SamplingError, pen_temperature_for, sample
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 
@@ -58,10 +58,10 @@ def test_the_pens_own_temperature_follows_the_rule() -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, 5.0, float("nan")])
 def test_a_temperature_out_of_range_is_refused(temperature: float) -> None:
-    with pytest.raises(ValueError, match="temperatures lie above 0"):
+    with pytest.raises(SamplingError, match="temperatures lie above 0"):
         sample(untrained(), 1, "cat", temperature=temperature)
 
 
 def test_an_unknown_class_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not know 'unicorn'; it knows cat, dog"):
+    with pytest.raises(SamplingError, match="does not know 'unicorn'; it knows cat, dog"):
         sample(untrained(), 1, "unicorn")
