@@ -45,7 +45,7 @@ class _PtyLink:
     """The master side of a pseudo-terminal."""
 
     def __init__(self) -> None:
-        import tty  # noqa: PLC0415  (no such module on Windows)
+        import tty
 
         self._master, slave = os.openpty()
         # Raw from the start: until the sender has set its side up, an echo would send our own words back to us.
@@ -72,7 +72,9 @@ class _PtyLink:
             return 0
 
     def close(self) -> None:
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
+        self._master = -1
 
 
 class _SocketLink:
@@ -157,8 +159,9 @@ class VirtualPlotter:
     def unplug(self) -> None:
         """Pull the cable: whoever holds the port gets an error. What was drawn stays to be looked at."""
         self._stop.set()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+        if self._thread.is_alive():
             self._thread.join()
+        self._link.close()
 
     def press_reset(self) -> None:
         """Press the board's reset button: the zero is lost, the queue too."""
@@ -246,7 +249,6 @@ class VirtualPlotter:
                 output = output[self._link.write(output) :]
             elif not connected:
                 output = b""
-        self._link.close()
 
     def _receive(self, wait: float) -> bytes | None:
         """What has come; the whole of a burst, whose bytes no time may pass between."""

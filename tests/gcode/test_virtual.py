@@ -1,0 +1,154 @@
+"""The virtual machine through its port, as any sender meets it."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gcode.firmware import Firmware
+from gcode.profile import load_profile
+from gcode.transport import Port, open_port
+from gcode.virtual import VirtualPlotter
+
+PROFILE = load_profile("virtual")
+PATIENCE = 30.0  # s after which a test gives up: no figure of the machine
+
+LINKS = [
+    pytest.param("pty", marks=pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals")),
+    "socket",
+]
+
+
+def read_until(port: Port, enough: Callable[[bytes], bool]) -> bytes:
+    """What the machine says until it is enough."""
+    said = b""
+    watchdog = threading.Event()
+    timer = threading.Timer(PATIENCE, watchdog.set)
+    timer.start()
+    try:
+        while not enough(said):
+            assert not watchdog.is_set(), f"no more than {said!r} came"
+            said += port.read()
+    finally:
+        timer.cancel()
+    return said
+
+
+def greet(port: Port) -> None:
+    read_until(port, lambda said: b"Grbl 1.1h ['$' for help]\r\n" in said)
+
+
+def machine_on(link: str, speed: float = math.inf) -> VirtualPlotter:
+    return VirtualPlotter(PROFILE, speed, link=link)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_banner_at_every_opening(link: str) -> None:
+    with machine_on(link) as machine:
+        for x in (1, 2):
+            with open_port(machine.port, 115200) as port:
+                greet(port)
+                port.write(f"G0X{x}\nG4P.01\n".encode())
+                read_until(port, lambda said: said.count(b"ok") == 2)
+        assert machine.position == (2.0, 0.0, 0.0)
+        assert machine.travel == 2.0
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_naive_sender_loses_lines_without_a_word(link: str) -> None:
+    """The table of the protocol's facts: 60 lines in a burst, 25 ok, no error, 35 lines gone."""
+    lines = [f"G1X{10 + i}.5F3000" for i in range(60)]
+    with machine_on(link) as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        port.write("".join(f"{line}\n" for line in lines).encode())
+        read_until(port, lambda said: said.count(b"ok") == 25)
+        port.write(b"?")
+        said = read_until(port, lambda said: b">" in said)
+        assert b"error" not in said
+        assert b"ok" not in said
+        assert machine.lines_received == lines[:25]
+
+
+def test_a_quiet_sender_lets_the_machine_finish() -> None:
+    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        port.write(b"G1X10F3000\n")
+        said = b""
+        while b"<Idle" not in said:  # until the quarter second is over
+            assert len(said) < 100_000
+            port.write(b"?") if not machine.moving else None
+            said += port.read()
+        assert machine.position == (10.0, 0.0, 0.0)
+        assert machine.seconds == pytest.approx(0.3)
+
+
+def test_ink_can_be_watched() -> None:
+    with machine_on("pty", speed=4.0) as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        assert machine.ink == []
+        port.write(b"M3S30\nG1X100F3000\nG4P.01\n")
+        read_until(port, lambda said: said.count(b"ok") == 2)
+        while not (machine.ink and len(machine.ink[0]) == 2):
+            port.read()
+        assert machine.moving
+        assert machine.pen_down
+        x = machine.ink[0][-1, 0]
+        assert 0.0 < x < 100.0
+        read_until(port, lambda said: b"ok" in said)
+        np.testing.assert_array_equal(machine.ink[0], [[0.0, 0.0], [100.0, 0.0]])
+        assert machine.seconds == pytest.approx(2.15)
+
+
+def test_seconds_are_the_same_at_every_speed() -> None:
+    seconds = []
+    for speed in (math.inf, 50.0):
+        with machine_on("pty", speed) as machine, open_port(machine.port, 115200) as port:
+            greet(port)
+            port.write(b"G1F3000X20\nY20\nX0\nY0\nG4P.01\n")
+            read_until(port, lambda said: said.count(b"ok") == 5)
+            seconds.append(machine.seconds)
+    assert seconds[1] == pytest.approx(seconds[0], rel=1e-9)
+
+
+def test_a_machine_nobody_reads_from_keeps_what_it_has_to_say() -> None:
+    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        for _ in range(600):  # 600 reports are more than a pseudo-terminal holds
+            port.write(b"?")
+        assert read_until(port, lambda said: said.count(b"<Idle|") == 600).count(b"\n") == 600
+
+
+def test_a_dot_is_one_point() -> None:
+    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        port.write(b"G0X10\nM3S30\nS60\n")
+        read_until(port, lambda said: said.count(b"ok") == 3)
+        assert [stroke.tolist() for stroke in machine.ink] == [[[10.0, 0.0]]]
+        assert not machine.pen_down
+
+
+def test_the_reset_button_is_heard() -> None:
+    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        port.write(b"G0X10\nG4P.01\n")
+        read_until(port, lambda said: said.count(b"ok") == 2)
+        machine.press_reset()
+        greet(port)
+        assert machine.position == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.nan])
+def test_a_speed_is_more_than_nothing(speed: float) -> None:
+    with pytest.raises(ValueError, match="speed must be more than 0"):
+        VirtualPlotter(PROFILE, speed)
+
+
+def test_the_firmware_can_be_had_without_a_port() -> None:
+    machine = VirtualPlotter(PROFILE)
+    assert isinstance(machine.firmware, Firmware)
+    machine.unplug()
