@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gcode.motion import Estimate, estimate
-from gcode.plotter import Plotter, Progress
+from gcode.plotter import Plotter
 from gcode.profile import Profile
 from gcode.program import Program
 from gcode.virtual import VirtualPlotter
@@ -42,11 +42,16 @@ class Simulation:
         }
 
 
-def simulate(program: Program, profile: Profile, progress: Callable[[Progress], None] | None = None) -> Simulation:
-    """Stream the program to a virtual plotter with this profile, as fast as it can draw."""
+def simulate(
+    program: Program, profile: Profile, progress: Callable[[float, str], None] = lambda share, remark: None
+) -> Simulation:
+    """Stream the program to a virtual plotter with this profile, as fast as it can draw.
+
+    `progress` is told the share of the strokes drawn, 0 to 1, and a remark.
+    """
     with VirtualPlotter(profile) as machine:
         with Plotter.connect(machine.port, profile) as plotter:
-            plotter.plot(program, progress)
+            plotter.plot(program, lambda one: progress(one.strokes_drawn / max(1, one.strokes), "strokes"))
         return Simulation(machine.ink, machine.seconds, estimate(program, profile))
 
 

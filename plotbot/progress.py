@@ -1,30 +1,36 @@
-"""Progress on the terminal: quiet where there is none to watch."""
+"""Progress on the terminal: one live line on standard error, nothing where there is no terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-if TYPE_CHECKING:
-    from gcode.plotter import Progress as PlotProgress
+
+class Bar:
+    """A live line: call it with the share done, 0 to 1, and a remark."""
+
+    def __init__(self, live: Progress, task: TaskID) -> None:
+        self._live, self._task = live, task
+
+    def __call__(self, share: float, remark: str) -> None:
+        """Move on."""
+        self._live.update(self._task, completed=share, remark=remark)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the line away while a person is asked something."""
+        self._live.stop()
+        yield
+        self._live.start()
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[float, str], None]]:
-    """A live line on standard error: call the yielded function with the share done (0..1) and a remark."""
+def bar(label: str) -> Iterator[Bar]:
+    """A live line that goes away when the work is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[remark]}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as live:
-        task = live.add_task(label, total=1.0, remark="")
-        yield lambda share, remark: live.update(task, completed=share, remark=remark)
-
-
-@contextmanager
-def plot_progress(label: str) -> Iterator[Callable[[PlotProgress], None]]:
-    """The same for a plot."""
-    with bar(label) as update:
-        yield lambda one: update(one.strokes_drawn / max(1, one.strokes), f"{one.strokes_drawn}/{one.strokes} strokes")
+        yield Bar(live, live.add_task(label, total=1.0, remark=""))

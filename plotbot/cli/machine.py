@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plotbot.cli import options
 from plotbot.cli.options import report
+
+if TYPE_CHECKING:
+    from gcode.plotter import Plotter, Progress, Report
+    from gcode.program import Program
+    from plotbot.progress import Bar
 
 machines = typer.Typer(help="The plotters that plotbot knows.", no_args_is_help=True)
 
@@ -22,7 +29,7 @@ def plot(
     machine: options.Machine = "virtual",
     as_json: options.Json = False,
 ) -> None:
-    """Draw a job on a plotter. Ctrl-C stops it with the pen up.
+    """Draw a job on a plotter. Ctrl-C pauses it at the next pen-up and asks; once more stops it, pen up.
 
     Without --port the job is drawn on the virtual plotter, as fast as it can.
     """
@@ -33,7 +40,7 @@ def plot(
     from gcode.profile import load_profile
     from gcode.virtual import VirtualPlotter
     from plotbot.plotting import read_job
-    from plotbot.progress import plot_progress
+    from plotbot.progress import bar
     from plotbot.units import InputError
 
     profile = load_profile(machine)
@@ -46,17 +53,55 @@ def plot(
     with ExitStack() as stack:
         if port is None:
             port = stack.enter_context(VirtualPlotter(profile)).port
-        with Plotter.connect(port, profile) as plotter, plot_progress(f"plotting {file.name}") as progress:
-            done = plotter.plot(program, progress)
+        with Plotter.connect(port, profile) as plotter, bar(f"plotting {file.name}") as update:
+            done = _plot_attended(plotter, program, update)
     report(
         {
             "port": port,
+            "finished": done.finished,
             "strokes_drawn": done.strokes_drawn,
+            "strokes": done.strokes,
             "predicted_seconds": round(plan.seconds, 1),
             "seconds": round(done.seconds, 1),
         },
         as_json,
     )
+    if not done.finished:
+        raise typer.Exit(130)
+
+
+def _plot_attended(plotter: Plotter, program: Program, update: Bar) -> Report:
+    """Plot with a person beside the machine, who may pause, go on or stop."""
+
+    def pause(*_: object) -> None:
+        # A second Ctrl-C, or one where nobody can be asked, stops: `plot` then lifts the pen.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not sys.stdin.isatty():
+            raise KeyboardInterrupt
+        plotter.pause()
+
+    def watch(progress: Progress) -> None:
+        remark = f"{progress.strokes_drawn}/{progress.strokes} strokes"
+        if progress.activity != "drawing":
+            remark += f"  {progress.activity}"
+        update(progress.strokes_drawn / max(1, progress.strokes), remark)
+        if progress.activity == "paused":
+            with update.aside():
+                answer = input(f"Paused with the pen up after {remark}: Enter goes on, c and Enter cancels. ")
+            signal.signal(signal.SIGINT, pause)
+            if answer.strip().lower().startswith("c"):
+                plotter.cancel()
+            else:
+                plotter.resume()
+
+    before = signal.signal(signal.SIGINT, pause)
+    try:
+        return plotter.plot(program, watch)
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the pen is up.", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def simulate(
@@ -74,13 +119,13 @@ def simulate(
     from plotbot.page.toolpath import from_toolpath
     from plotbot.plotting import read_job
     from plotbot.plotting import simulate as run
-    from plotbot.progress import plot_progress
+    from plotbot.progress import bar
     from plotbot.units import parse_length
 
     profile, pen = load_profile(machine), parse_length(pen_width)
     program = read_job(file, profile)
-    with plot_progress(f"simulating {file.name}") as progress:
-        simulation = run(program, profile, progress)
+    with bar(f"simulating {file.name}") as update:
+        simulation = run(program, profile, update)
     facts = {"machine": profile.name, **simulation.facts(intended_ink(program, profile))}
     if out is not None:
         options.make_folder(out)

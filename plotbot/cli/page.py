@@ -43,7 +43,7 @@ def draw(
     from plotbot.page.paper import paper_size
     from plotbot.page.toolpath import from_toolpath, to_toolpath
     from plotbot.plotting import simulate
-    from plotbot.progress import plot_progress
+    from plotbot.progress import bar
     from plotbot.units import parse_length
 
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
@@ -53,8 +53,8 @@ def draw(
     document, saving = optimise(grid(lines, size, parse_length(margin)), profile, pen)
     toolpath = to_toolpath(document, profile)
     program = write_program(toolpath.lines, profile)
-    with plot_progress(f"plotting {count} x {name} on the virtual {profile.name}") as progress:
-        simulation = simulate(program, profile, progress)
+    with bar(f"plotting {count} x {name} on the virtual {profile.name}") as update:
+        simulation = simulate(program, profile, update)
     facts = {
         "class": name,
         "model": model.about["recipe"]["name"],

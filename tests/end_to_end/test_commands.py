@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +103,50 @@ def test_plot_streams_to_any_port_pyserial_opens(plotbot: Run, square: Path, tmp
         drawn = machine.ink
     assert [len(line) for line in drawn] == [5, 1]
     assert not machine.pen_down
+
+
+@contextmanager
+def plotting(tmp_path: Path, stdin: int) -> Iterator[tuple[subprocess.Popen[str], VirtualPlotter]]:
+    """`plotbot plot` of thirty lines, more than a machine can buffer, on one that has begun the first."""
+    lines = "".join(f'<path d="M10 {10 + y}H30" stroke="black"/>' for y in range(30))
+    (tmp_path / "lines.svg").write_text(SQUARE[: SQUARE.index("<path")] + lines + "</svg>")
+    with VirtualPlotter(load_profile("virtual"), speed=4.0, link="socket") as machine:
+        command = [sys.executable, "-m", "plotbot", "plot", "lines.svg", "--port", machine.port]
+        running = subprocess.Popen(
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        try:
+            while not machine.pen_down:
+                assert running.poll() is None, running.communicate()
+            yield running, machine
+        finally:
+            running.kill()
+
+
+def test_ctrl_c_stops_a_plot_with_the_pen_up(tmp_path: Path) -> None:
+    with plotting(tmp_path, subprocess.DEVNULL) as (running, machine):
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert not machine.pen_down
+        assert len(machine.ink) < 5  # what was buffered is not drawn
+    assert running.returncode == 130
+    assert "the pen is up" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
+def test_ctrl_c_at_a_terminal_pauses_at_the_pen_up_and_asks(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    with plotting(tmp_path, theirs) as (running, machine):
+        running.send_signal(signal.SIGINT)
+        assert running.stdout
+        while (said := running.stdout.read(1)) != ".":  # the question ends in one
+            assert said, running.communicate()
+        assert not machine.pen_down
+        assert 1 <= len(machine.ink) < 30
+        os.write(ours, b"\n")
+        running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert [len(line) for line in machine.ink] == [2] * 30
 
 
 def test_train_stops_at_ctrl_c_and_goes_on(plotbot: Run, data: Path, tmp_path: Path) -> None:
