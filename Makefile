@@ -13,6 +13,7 @@ demo: .venv/ready
 
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/coverage report --include='gcode/*,models/strokes.py' --fail-under=90 > /dev/null
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check

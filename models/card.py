@@ -10,6 +10,13 @@ LICENCE = (
 )
 
 
+def sheet_classes(model: TrainedModel, count: int = 48) -> list[str | None]:
+    """The class of each sketch on a model's sheet of samples: its only one, or `count` spread over all."""
+    if not model.classes:
+        return [None] * count
+    return [model.classes[place * len(model.classes) // count] for place in range(count)]
+
+
 def card(model: TrainedModel, name: str) -> str:
     """The card of a trained model, from what its own header says."""
     recipe, results = model.about["recipe"], model.about["results"]
@@ -34,4 +41,7 @@ def card(model: TrainedModel, name: str) -> str:
     ]  # fmt: skip
     table = "\n".join(f"| {what} | {value} |" for what, value in rows)
     picture = f"![48 samples](../../docs/zoo/{name}.png)"
-    return f"# {name}\n\n{picture}\n\n| | |\n|---|---|\n{table}\n\nLicence: {LICENCE}\n"
+    caption = "48 samples at the default temperatures, none chosen"
+    if len(model.classes) > 1:
+        caption += ", row by row: " + ", ".join(map(str, sheet_classes(model)))
+    return f"# {name}\n\n{picture}\n\n{caption}.\n\n| | |\n|---|---|\n{table}\n\nLicence: {LICENCE}\n"
