@@ -61,7 +61,7 @@ def train(
 ) -> None:
     """Train a model; Ctrl-C stops, the same command goes on where it stopped.
 
-    Writes model.safetensors, card.md, log.jsonl and loss.png.
+    Writes model.safetensors, card.md, samples.png, log.jsonl and loss.png.
     """
     import torch
 
@@ -75,6 +75,7 @@ def train(
     from plotbot.curve import write_curve
     from plotbot.files import write_beside
     from plotbot.progress import bar
+    from plotbot.sheet import write_sheet
     from plotbot.units import InputError
 
     plan = load_recipe(recipe)
@@ -103,10 +104,10 @@ def train(
     except KeyboardInterrupt:
         typer.echo(f"stopped; the state is in {folder}, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
-    write_beside(folder / "card.md", card(load_model(folder / MODEL), plan.name).encode())
-    typer.echo(
-        f"The model is {folder / MODEL}; `plotbot sample CLASS --model {folder / MODEL} -o sheet.png` looks at it."
-    )
+    model = load_model(folder / MODEL)
+    write_sheet(model, folder / "samples.png")
+    write_beside(folder / "card.md", card(model, plan.name).encode())
+    typer.echo(f"The model is {folder / MODEL}; look at {folder / 'samples.png'}.")
 
 
 @models.command("list")

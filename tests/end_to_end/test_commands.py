@@ -169,6 +169,7 @@ def test_train_stops_at_ctrl_c_and_goes_on(plotbot: Run, data: Path, tmp_path: P
     done = plotbot("train", "round.toml", "--data", ".", "--threads", 1, at=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "held-out loss" in (tmp_path / "runs/round/card.md").read_text()
+    assert (tmp_path / "runs/round/samples.png").stat().st_size > 10_000
     look = ("sample", "circle", "--model", "runs/round/model.safetensors", "-n", 2, "-o", "two.svg")
     assert plotbot(*look, at=tmp_path).returncode == 0
 
