@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gcode.grbl import RX_BUFFER
-from gcode.interpreter import Interpreter
+from gcode.interpreter import MM_PER_INCH, Interpreter
 from gcode.planner import SLOTS, Planner
 from gcode.profile import Profile
 
@@ -51,14 +51,16 @@ class Reports:
     def status(self, state: str, planner: Planner, interpreter: Interpreter, rx_used: int) -> str:
         """One `<...>` report."""
         mask = int(self._settings[10])
-        position: Sequence[float] = planner.position
+        unit = 1.0 / MM_PER_INCH if self._settings[13] else 1.0
+        offset = [unit * o for o in interpreter.offset]
+        position = [unit * p for p in planner.position]
         if not mask & 1:
-            position = [p - o for p, o in zip(position, interpreter.offset, strict=True)]
+            position = [p - o for p, o in zip(position, offset, strict=True)]
         fields = [state, f"{'MPos' if mask & 1 else 'WPos'}:{_numbers(position)}"]
         if mask & 2:
             fields.append(f"Bf:{SLOTS - len(planner.ring)},{RX_BUFFER - rx_used}")
         speed = interpreter.speed if interpreter.spindle != 5 else 0.0
-        fields.append(f"FS:{planner.speed * 60.0:.0f},{speed:.0f}")
+        fields.append(f"FS:{unit * planner.speed * 60.0:.0f},{speed:.0f}")
         overrides = (round(planner.feed_override * 100), round(planner.rapid_override * 100), 100)
         seen = (*interpreter.offset, *overrides)
         if self._shown and seen[:3] != self._shown[:3]:
@@ -68,7 +70,7 @@ class Reports:
         self._shown = seen
         every = 10 if state == "Idle" else 30
         if self._wco_in <= 0:
-            fields.append(f"WCO:{_numbers(interpreter.offset)}")
+            fields.append(f"WCO:{_numbers(offset)}")
             self._wco_in = every
         elif self._overrides_in <= 0:
             fields.append("Ov:" + ",".join(map(str, overrides)))

@@ -102,6 +102,7 @@ class Plotter:
         self._wco: tuple[float, ...] = (0.0, 0.0, 0.0)
         self._position_known = True  # no reset and no alarm since the job began
         self._unsafe = False  # the pen may be on the paper
+        self._streaming = False  # resume and cancel may send their bytes; changed by whoever may write
         self._paused, self._cancelled = threading.Event(), threading.Event()
         self._unit = 1.0  # mm of a reported length
         self._rx, self._ring = RX_BUFFER, SLOTS
@@ -181,7 +182,7 @@ class Plotter:
         self._require_idle()
         self._paused.clear()
         self._cancelled.clear()
-        self._position_known = self._unsafe = True
+        self._position_known = self._unsafe = self._streaming = True
         start = time.monotonic()
         finished = False
         try:
@@ -207,14 +208,16 @@ class Plotter:
     def resume(self) -> None:
         """Go on after `pause`, after an M0 or after the hold button of the machine."""
         self._paused.clear()
-        if self._status.state in ("Hold", "Door") and not self._cancelled.is_set():
-            self._write(RESUME)
+        with self._writing:
+            if self._streaming and self._status.state in ("Hold", "Door") and not self._cancelled.is_set():
+                self._port.write(RESUME)
 
     def cancel(self) -> None:
         """Stop now and for good: slow down, forget what is queued, lift the pen; `plot` then returns."""
-        if self._unsafe:
-            self._cancelled.set()
-            self._write(HOLD)
+        with self._writing:
+            if self._streaming:
+                self._cancelled.set()
+                self._port.write(HOLD)
 
     def _stream(self, job: Job, progress: Callable[[Progress], None] | None) -> None:
         """The streaming loop: feed the machine's buffer, count its answers, watch it, until it stands still."""
@@ -248,6 +251,10 @@ class Plotter:
                 here = tuple(value * self._unit for value in place) if place else None
                 progress(Progress(now[0], job.drawn, job.strokes, here))
                 shown = now
+        with self._writing:
+            self._streaming = False
+        if self._cancelled.is_set():  # too late to stop anything, but the machine is in hold now
+            raise _CancelledError
 
     def _watch(self, job: Job) -> None:
         """Ask for the status, and tell a machine that is gone or has lost lines from one that is at work.
@@ -278,6 +285,8 @@ class Plotter:
 
     def _abort(self) -> bool:
         """Stop, forget what is queued, lift the pen; False where the machine did not follow."""
+        with self._writing:
+            self._streaming = False
         try:
             lifted = self._stop_and_lift()
         except PlotterError:
