@@ -143,6 +143,7 @@ class VirtualPlotter:
         self.port = self._link.port
         self._lock = threading.Lock()  # the firmware's
         self._stop = threading.Event()
+        self.connected = False  # a sender has the port open; one that comes back within 10 ms gets no new banner
         self._thread = threading.Thread(target=self._serve, name="virtual plotter", daemon=True)
 
     def __enter__(self) -> VirtualPlotter:
@@ -217,7 +218,6 @@ class VirtualPlotter:
     def _serve(self) -> None:
         """The machine's own thread: bytes in, time, bytes out, until unplugged."""
         output = b""
-        connected = False
         waits = 0
         last = time.monotonic()
         while not self._stop.is_set():
@@ -225,10 +225,10 @@ class VirtualPlotter:
             wait = _QUIET_TICK if not busy else 0.0 if math.isinf(self._speed) else _TICK
             data = self._receive(wait)
             if data is None:
-                connected = False
+                self.connected = False
                 self._stop.wait(_QUIET_TICK)
-            elif not connected:
-                connected = not self._stop.wait(_BOOT_SECONDS)
+            elif not self.connected:
+                self.connected = not self._stop.wait(_BOOT_SECONDS)
                 with self._lock:
                     self.firmware.take_output()
                     self.firmware.reset()
@@ -245,9 +245,9 @@ class VirtualPlotter:
                     self.firmware.advance(self._speed * (now - last))
                 output += self.firmware.take_output()
             last = now
-            if output and connected:
+            if output and self.connected:
                 output = output[self._link.write(output) :]
-            elif not connected:
+            elif not self.connected:
                 output = b""
 
     def _receive(self, wait: float) -> bytes | None:

@@ -55,6 +55,8 @@ def test_a_banner_at_every_opening(link: str) -> None:
                 greet(port)
                 port.write(f"G0X{x}\nG4P.01\n".encode())
                 read_until(port, lambda said: said.count(b"ok") == 2)
+            while machine.connected:
+                threading.Event().wait(0.001)
         assert machine.position == (2.0, 0.0, 0.0)
         assert machine.travel == 2.0
 
