@@ -21,6 +21,7 @@ from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 STATE, LOG, MODEL = "state.safetensors", "log.jsonl", "model.safetensors"
 SAVE_EVERY_S = 60.0
+READ_EVERY = 20  # steps between two looks at the loss, each of which waits for a GPU
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def train(
         {"recipe": recipe.as_dict()},
     )
     first = _restore(folder / STATE, model, adam) if (folder / STATE).exists() else 0
-    running, seen, since, saved = math.nan, 0.0, time.monotonic(), time.monotonic()
+    running, seen, read, since, saved = math.nan, 0.0, first, time.monotonic(), time.monotonic()
     done, updating = first, False
     try:
         for step in range(first, recipe.steps):
@@ -129,14 +130,14 @@ def train(
             adam.step()
             done, updating = step + 1, False
             last = done == recipe.steps
-            if done % 20 == 0 or last:  # reading the loss waits for the GPU: not every step
+            judge = done % recipe.evaluate_every == 0 or last
+            if done % READ_EVERY == 0 or judge:
                 value = float(one.per_point.detach())
                 if not math.isfinite(value):
                     raise FloatingPointError(f"the loss is {value} at step {done}; lower the learning rate")
                 running = value if math.isnan(running) else 0.9 * running + 0.1 * value
-                seen = float(one.points) * 20 / max(time.monotonic() - since, 1e-9)
-                since = time.monotonic()
-                judge = done % recipe.evaluate_every == 0 or last
+                seen = float(one.points) * (done - read) / max(time.monotonic() - since, 1e-9)
+                since, read = time.monotonic(), done
                 judgement = evaluate(network, judged, device) if judge else None
                 progress = Progress(done, recipe.steps, running, judgement, seen)
                 if judge:
