@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SLOTS = 15  # moves GRBL can hold undrawn: its ring has 16 places, of which one stays empty
 RX_BUFFER = 128  # bytes the board can hold unread; what comes beyond is dropped without a word
 RESET, STATUS, HOLD, RESUME, JOG_CANCEL = b"\x18", b"?", b"!", b"~", b"\x85"  # picked off in the interrupt
 

@@ -21,6 +21,7 @@ from gcode.grbl import (
     RESET,
     RESUME,
     RX_BUFFER,
+    SLOTS,
     STATUS,
     Alarm,
     Banner,
@@ -32,7 +33,6 @@ from gcode.grbl import (
     Status,
     parse,
 )
-from gcode.planner import SLOTS
 from gcode.profile import Profile
 from gcode.program import Program
 from gcode.streaming import DRAIN, Job

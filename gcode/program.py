@@ -268,6 +268,24 @@ def ink(program: Program, profile: Profile) -> list[Polyline]:
     return [np.array(stroke, dtype=np.float64) for stroke in strokes]
 
 
+def check_work_area(program: Program, profile: Profile) -> None:
+    """Raises WorkAreaError where a program, of whatever origin, moves outside the profile's work area, and by how
+    much; GcodeError on a block that GRBL refuses. A step beyond the edge is rounding."""
+    worst, where = 1.0 / min(profile.steps_per_mm[:2]), None
+    (left, right), (low, high) = profile.x_range, profile.y_range
+    for step in trace(program, profile):
+        if isinstance(step.action, Move):
+            x, y, _ = step.action.target
+            beyond = max(left - x, x - right, low - y, y - high)
+            if beyond > worst:
+                worst, where = beyond, program.blocks[step.block].text
+    if where is not None:
+        raise WorkAreaError(
+            f"block {where!r} leaves the work area of {profile.name}, {profile.width:g} x {profile.height:g} mm, "
+            f"by {worst:.4g} mm: scale or move the drawing, or choose another machine"
+        )
+
+
 def strokes_of(program: Program, profile: Profile) -> Program:
     """The same blocks, numbered by the strokes the profile's pen draws.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,21 @@ import numpy as np
 from gcode.motion import Estimate, estimate
 from gcode.plotter import Plotter
 from gcode.profile import Profile
-from gcode.program import Program
-from gcode.virtual import VirtualPlotter
+from gcode.program import (
+    Program,
+    WorkAreaError,
+    check_work_area,
+    read_program,
+    strokes_of,
+    write_program,
+)
+from gcode.virtual.machine import VirtualPlotter
 from plotbot.page.ink import distance
+from plotbot.page.layout import read_page
+from plotbot.page.toolpath import to_toolpath
+from plotbot.units import InputError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,16 +71,19 @@ def simulate(
 def read_job(path: Path, profile: Profile) -> Program:
     """A G-code file as it is, or a page (.svg) as the program that draws it in its own order.
 
-    Raises GcodeError, InputError or WorkAreaError, each one sentence.
+    Warns where the page is turned to fit. Raises GcodeError, InputError or WorkAreaError, each one sentence.
     """
-    from gcode.program import read_program, strokes_of, write_program
-    from plotbot.page.layout import read_page
-    from plotbot.page.toolpath import to_toolpath
-    from plotbot.units import InputError
-
     if path.suffix.lower() == ".svg":
-        return write_program(to_toolpath(read_page(path), profile).lines, profile)
+        toolpath = to_toolpath(read_page(path), profile)
+        if toolpath.rotated:
+            log.warning("%s is turned by 90 degrees clockwise to fit %s: turn the paper, too.", path, profile.name)
+        return write_program(toolpath.lines, profile)
     try:
-        return strokes_of(read_program(path), profile)
+        program = read_program(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the name") from None
+    try:
+        check_work_area(program, profile)
+    except WorkAreaError as error:
+        raise WorkAreaError(f"{path}: {error}") from None
+    return strokes_of(program, profile)

@@ -38,7 +38,7 @@ def plot(
     from gcode.motion import estimate
     from gcode.plotter import Plotter
     from gcode.profile import load_profile
-    from gcode.virtual import VirtualPlotter
+    from gcode.virtual.machine import VirtualPlotter
     from plotbot.plotting import read_job
     from plotbot.progress import bar
     from plotbot.units import InputError

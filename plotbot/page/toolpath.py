@@ -103,7 +103,7 @@ def _must_turn(size: tuple[float, float], profile: Profile) -> bool:
     if max(turned) <= SLACK_MM:
         return True
     best = min(over, turned, key=max)
-    by = " and ".join(f"{o:.3g} mm too {w}" for o, w in zip(best, ("wide", "high"), strict=True) if o > 0)
+    by = " and ".join(f"{o:.3g} mm too {w}" for o, w in zip(best, ("wide", "high"), strict=True) if o > SLACK_MM)
     raise InputError(
         f"The page of {size[0]:.4g} x {size[1]:.4g} mm is {by} for machine {profile.name!r} "
         f"({profile.width:g} x {profile.height:g} mm){' even when turned' if best is turned else ''}: "

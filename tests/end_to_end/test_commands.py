@@ -16,7 +16,7 @@ import pytest
 
 from gcode.profile import load_profile
 from gcode.program import ink, read_program
-from gcode.virtual import VirtualPlotter
+from gcode.virtual.machine import VirtualPlotter
 from models import strokes
 from plotbot.sketches import read_sketches
 from tests.end_to_end.conftest import Run
@@ -208,6 +208,7 @@ REFUSED = [
     (("plot", "square.svg", "--machine", "grbl-servo"), "--port"),
     (("plot", "missing.gcode"), "missing.gcode"),
     (("simulate", "broken.gcode"), "broken.gcode, line 2"),
+    (("simulate", "far.gcode", "--machine", "grbl-servo"), "far.gcode: block 'G1X900' leaves the work area"),
     (("train", "unicorn", "--data", "."), "unicorn"),
     (("train", "broken.toml", "--data", "."), "broken.toml"),
     (("train", "cat", "--data", "nowhere"), "nowhere"),
@@ -224,6 +225,7 @@ def test_bad_input_is_one_sentence(
     (tmp_path / "huge.svg").write_text(SQUARE.replace('width="100mm" height="100mm"', 'width="2000mm" height="2000mm"'))
     (tmp_path / "broken.toml").write_text(BAD_TOML)
     (tmp_path / "broken.ndjson").write_text("{")
+    (tmp_path / "far.gcode").write_text("G21G90G17\nF1000\nG1X900\n")
     (tmp_path / "broken.gcode").write_text("G21\nG1X5Q7\n")
     before = sorted(tmp_path.iterdir())
     done = plotbot(*arguments, at=tmp_path)

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from gcode.firmware import Firmware
 from gcode.grbl import Status, parse
 from gcode.motion import estimate
 from gcode.profile import load_profile
 from gcode.program import Block, Program, parked
+from gcode.virtual.firmware import Firmware
 
 PROFILE = load_profile("virtual")
 Z_PROFILE = load_profile("grbl-z")
@@ -349,13 +349,13 @@ def test_a_servo_pen_draws_between_its_s_values() -> None:
 
 def test_a_z_pen_draws_below_the_middle_of_its_way() -> None:
     bench = Bench(z_pen=True)
-    bench("G0X10", "G1Z0F500", "X20", "G0Z3", "X40", "G1Z0", "G0Z3", "G4P0")
+    bench("G0X10", "G1Z-3F500", "X20", "G0Z0", "X40", "G1Z-3", "G0Z0", "G4P0")
     assert bench.board.paper.strokes == [[(10.0, 0.0), (20.0, 0.0)], [(40.0, 0.0)]]
     assert bench.board.paper.travel == pytest.approx(30.0)
 
 
 def test_a_z_pen_that_comes_down_on_the_way_draws_from_where_it_touches() -> None:
     bench = Bench(z_pen=True)
-    bench("G1X10Z0F2000", "X20", "X30Z3", "G4P0")
+    bench("G1X10Z-3F2000", "X20", "X30Z0", "G4P0")
     assert bench.board.paper.strokes == [[(5.0, 0.0), (10.0, 0.0), (20.0, 0.0), (25.0, 0.0)]]
     assert bench.board.paper.travel == pytest.approx(10.0)

@@ -161,7 +161,8 @@ def test_every_spindle_word_dwell_and_pause_stops_the_head() -> None:
 
 
 def test_a_z_pen_moves_through_the_planner() -> None:
-    profile = load_profile("grbl-z")
+    shipped = load_profile("grbl-z")
+    profile = replace(shipped, pen=replace(shipped.pen, up_delay=0.0, down_delay=0.0))
     result = estimate(write_program([np.array([[0.0, 0.0], [50.0, 0.0]])], profile), profile)
     assert (result.lifts, result.drawn_mm) == (1, 50.0)
     # The corners between Z and X are not stops: a * sqrt(2) along them, a the slower axis's.

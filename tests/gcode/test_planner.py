@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gcode.grbl import SLOTS
 from gcode.interpreter import Move, Vec3
 from gcode.motion import PlannerBlock, block_time, plan, planner_block, to_steps
-from gcode.planner import SLOTS, Planner
 from gcode.profile import load_profile
+from gcode.virtual.planner import Planner
 
 PROFILE = load_profile("virtual")
 HOME: Vec3 = (0.0, 0.0, 0.0)

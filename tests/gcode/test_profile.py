@@ -118,5 +118,5 @@ def test_where_the_pen_is_down() -> None:
     assert servo.is_down(on=True, speed=30.0, z=0.0)
     assert not servo.is_down(on=True, speed=60.0, z=0.0)
     assert not servo.is_down(on=False, speed=30.0, z=0.0)
-    assert z.is_down(on=False, speed=0.0, z=-0.2)
-    assert not z.is_down(on=True, speed=30.0, z=3.0)
+    assert z.is_down(on=False, speed=0.0, z=-2.9)
+    assert not z.is_down(on=True, speed=30.0, z=0.0)

@@ -146,7 +146,7 @@ def test_a_servo_program_word_by_word() -> None:
 
 
 def test_a_z_program_word_by_word() -> None:
-    profile = replace(Z, pen=replace(Z.pen, down=-0.5, down_delay=0.1))
+    profile = replace(Z, pen=replace(Z.pen, up=3.0, up_delay=0.0, down=-0.5, down_delay=0.1))
     program = write_program([np.array([[1.0, 2.0], [3.0, 2.0]]), np.array([[3.0, 2.0], [4.0, 2.0]])], profile)
     lines = "G21G90G17G94 G0Z3 X1Y2 G1Z-.5F500 G4P.1 X3F2000 G0Z3 G1Z-.5F500 G4P.1 X4F2000 G0Z3 X0Y0"
     assert program.text.split() == lines.split()

@@ -13,7 +13,7 @@ import serial
 
 from gcode.profile import load_profile
 from gcode.transport import PlotterError, open_port
-from gcode.virtual import VirtualPlotter
+from gcode.virtual.machine import VirtualPlotter
 
 pty_only = pytest.mark.skipif(not hasattr(os, "openpty"), reason="the system has no pseudo-terminals")
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gcode.firmware import Firmware
 from gcode.profile import load_profile
 from gcode.transport import Port, open_port
-from gcode.virtual import VirtualPlotter
+from gcode.virtual.firmware import Firmware
+from gcode.virtual.machine import VirtualPlotter
 
 PROFILE = load_profile("virtual")
 PATIENCE = 30.0  # s after which a test gives up: no figure of the machine

@@ -1,6 +1,6 @@
 """The machine without a machine: a GRBL pen plotter in software behind a real port.
 
-Bytes go through a pseudo-terminal (or a loopback socket, as on Windows, which has none) to `gcode.firmware`. What
+Bytes go through a pseudo-terminal (or a loopback socket, as on Windows, which has none) to the firmware. What
 its pen drew is the proof that a job worked.
 """
 
@@ -19,10 +19,10 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gcode.firmware import Firmware
 from gcode.grbl import RX_BUFFER
 from gcode.profile import Profile
 from gcode.program import parked
+from gcode.virtual.firmware import Firmware
 
 _BOOT_SECONDS = 0.05  # from opening the port to the banner; pyserial empties the port's buffer as it opens it
 _TICK = 0.005  # s of real time between two steps of a machine that runs at a finite speed

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from gcode.grbl import SLOTS
 from gcode.interpreter import Move, Vec3
 from gcode.motion import (
     PlannerBlock,
@@ -24,7 +25,6 @@ from gcode.motion import (
 )
 from gcode.profile import Profile
 
-SLOTS = 15  # GRBL's ring has 16 places, of which one stays empty
 _NOTHING = 1e-9  # mm: what rounding may leave of a block that is done
 
 

@@ -2,7 +2,7 @@
 
 Written after the protocol documents and the behaviour of gnea/grbl (protocol.c, system.c, report.c, motion_control.c).
 No port and no thread: `receive` takes the bytes of the serial line, `advance` lets time pass, `take_output` gives
-what the board prints. `gcode.virtual` puts a port around it.
+what the board prints. `gcode.virtual.machine` puts a port around it.
 
 The clock moves only when the machine has to: while a line waits for the planner or for a dwell, or once the
 sender has gone quiet (`drain`). So the seconds of a job depend on its lines and not on the speed of the computer.
@@ -14,7 +14,6 @@ import copy
 import re
 from collections.abc import Callable, Generator
 
-from gcode.firmware_reports import Reports, default_settings, mirrored
 from gcode.grbl import RX_BUFFER
 from gcode.interpreter import (
     LINE_LIMIT,
@@ -30,16 +29,14 @@ from gcode.interpreter import (
     strip_line,
 )
 from gcode.motion import dwell_time
-from gcode.paper import Paper
-from gcode.planner import Planner
 from gcode.profile import Profile
+from gcode.virtual.paper import Paper
+from gcode.virtual.planner import Planner
+from gcode.virtual.reports import Reports, default_settings, mirrored
 
 _REALTIME = re.compile(rb"[?!~\x18\x80-\xff]")
 _LINE_END = re.compile(rb"[\r\n]")
 _JOG_WORDS = re.compile(r"(?:G(?:20|21|90|91|53)(?![\d.])|[FNXYZ][+-]?[\d.]+)+")
-_FEED_STEPS = {0x91: 10, 0x92: -10, 0x93: 1, 0x94: -1}  # percent; 0x90 is back to 100
-_RAPIDS = {0x95: 100, 0x96: 50, 0x97: 25}
-
 _FEED_STEPS = {0x91: 10, 0x92: -10, 0x93: 1, 0x94: -1}  # percent points; 0x90 goes back to 100
 _RAPIDS = {0x95: 100, 0x96: 50, 0x97: 25}
 _SETTING = re.compile(r"\$(\d{1,3})=(\d+\.?\d*|\.\d+)")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gcode.grbl import RX_BUFFER
+from gcode.grbl import RX_BUFFER, SLOTS
 from gcode.interpreter import MM_PER_INCH, Interpreter
-from gcode.planner import SLOTS, Planner
 from gcode.profile import Profile
+from gcode.virtual.planner import Planner
 
 Settings = dict[int, float]
 
