@@ -60,8 +60,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) 
     beside.replace(path)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header of a file that `write` wrote. Raises CheckpointError."""
+def read(path: Path, form: str = FORMAT) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header of a file that `write` wrote, in the form `form`. Raises CheckpointError."""
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such model file; `plotbot models list` shows those at hand")
     try:
@@ -72,8 +72,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{path}: not a plotbot checkpoint (safetensors with a plotbot header); train one or choose another"
         ) from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: written in a format this plotbot does not know ({FORMAT} is what it reads)")
+    if not isinstance(header, dict) or header.get("format") != form:
+        raise CheckpointError(f"{path}: its format is {str(header)[:40]!r} and not {form!r}; choose another file")
     return tensors, header
 
 

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import generate, machine, page
+from plotbot.cli import evaluate, generate, machine, page
 
 app = typer.Typer(
     name="plotbot",
@@ -23,6 +23,7 @@ app.command()(page.gcode)
 app.command()(machine.plot)
 app.command()(machine.simulate)
 app.command()(generate.train)
+app.command()(evaluate.evaluate)
 app.add_typer(generate.models, name="models")
 app.add_typer(machine.machines, name="machine")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,9 +52,7 @@ def sample(
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe such as cat, or a recipe.toml.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of CLASS.ndjson; $PLOTBOT_DATA/quickdraw if not given.")
-    ] = None,
+    data: options.Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE if not given.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all by default.")] = None,
 ) -> None:
@@ -76,20 +73,13 @@ def train(
     from plotbot.files import write_beside
     from plotbot.progress import bar
     from plotbot.sheet import write_sheet
-    from plotbot.units import InputError
 
     plan = load_recipe(recipe)
     if threads:
         torch.set_num_threads(threads)
-    if data is None:
-        if "PLOTBOT_DATA" not in os.environ:
-            raise InputError(
-                "Where are the drawings? Give --data FOLDER, or set PLOTBOT_DATA to the folder above quickdraw/"
-            )
-        data = Path(os.environ["PLOTBOT_DATA"]) / "quickdraw"
     folder = out or Path("runs") / plan.name
     parent = load_model(zoo.FOLDER / f"{plan.parent}.safetensors") if plan.parent else None
-    drawings = load(data, plan.classes, plan.min_points, plan.max_points)
+    drawings = load(options.data_folder(data), plan.classes, plan.min_points, plan.max_points)
     for reason, count in sorted(drawings.left_out.items()):
         typer.echo(f"left out: {count:,} {reason}")
     typer.echo(f"training {plan.name} on {len(drawings):,} drawings in {folder} ({best_device()})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ Margin = Annotated[str, typer.Option(help="Empty border of the paper, such as 10
 PenWidth = Annotated[str, typer.Option(help="Width of the pen's line: strokes that meet within it are joined.")]
 Machine = Annotated[str, typer.Option(help="A shipped machine (`plotbot machine list`) or a profile.toml.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of drawings; $PLOTBOT_DATA/quickdraw if not given.")]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
 
@@ -31,6 +33,19 @@ def report(facts: dict[str, Any], as_json: bool) -> None:
         shown = f"{value:,.4g}" if isinstance(value, float) and abs(value) < 100 else value
         shown = f"{value:,.0f}" if isinstance(value, float) and abs(value) >= 100 else shown
         typer.echo(f"{name.replace('_', ' '):{width}}  {shown}")
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder of drawings: the one given, or the one that PLOTBOT_DATA names. Raises InputError for neither."""
+    from plotbot.units import InputError
+
+    if given is not None:
+        return given
+    if "PLOTBOT_DATA" not in os.environ:
+        raise InputError(
+            "Where are the drawings? Give --data FOLDER, or set PLOTBOT_DATA to the folder above quickdraw/"
+        )
+    return Path(os.environ["PLOTBOT_DATA"]) / "quickdraw"
 
 
 def make_folder(folder: Path) -> Path:
