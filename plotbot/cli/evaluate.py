@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,7 +60,7 @@ def evaluate(
     if not mine:
         raise InputError(f"{model}: draws none of the classes that the judge knows: {', '.join(known.classes)}")
     hall = Exhibition(known, training, held_out)
-    facts = {"model": model, "classes": mine, "real": hall.real(), "generated": []}
+    facts: dict[str, Any] = {"model": model, "classes": mine, "real": hall.real(), "generated": []}
     if trained.classes:
         facts["held_out_nats_per_point"] = loss_on(trained, held_out)
     with bar("sampling and judging") as update:
