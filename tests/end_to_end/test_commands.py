@@ -174,6 +174,36 @@ def test_train_stops_at_ctrl_c_and_goes_on(plotbot: Run, data: Path, tmp_path: P
     assert plotbot(*look, at=tmp_path).returncode == 0
 
 
+def test_evaluate_reports_real_beside_generated(plotbot: Run, data: Path, tmp_path: Path) -> None:
+    from models.datasets import load
+    from models.judge import Judge, save_judge, train_judge
+
+    for name in ("cat", "circle"):
+        lines = (data / f"quickdraw/{name}.ndjson").read_text().splitlines()[:300]
+        (tmp_path / f"{name}.ndjson").write_text("\n".join(lines))
+    judge = Judge(("cat", "circle"))
+    list(train_judge(judge, load(tmp_path, judge.classes).split()[0], steps=60))
+    save_judge(tmp_path / "judge.safetensors", judge)
+    arguments = (
+        "--judge",
+        "judge.safetensors",
+        "--data",
+        ".",
+        "--per-class",
+        12,
+        "--temperatures",
+        "0.25,0.8",
+        "--json",
+    )
+    done = plotbot("evaluate", "everything", *arguments, at=tmp_path)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert [one["temperature"] for one in facts["generated"]] == [0.25, 0.8]
+    assert facts["real"]["top1"] > 0.9
+    assert facts["generated"][0]["top1"] > 0.8  # cats that are cats
+    assert all(one["blank"] == 0 for one in facts["generated"])
+
+
 def test_models_and_machines_are_listed_and_shown(plotbot: Run, tmp_path: Path) -> None:
     shipped = {"cat", "dog", "horse", "bird", "duck", "butterfly", "everything"}
     assert set(json.loads(plotbot("models", "list", "--json", at=tmp_path).stdout)) == shipped
@@ -209,6 +239,8 @@ REFUSED = [
     (("plot", "missing.gcode"), "missing.gcode"),
     (("simulate", "broken.gcode"), "broken.gcode, line 2"),
     (("simulate", "far.gcode", "--machine", "grbl-servo"), "far.gcode: block 'G1X900' leaves the work area"),
+    (("evaluate", "everything", "--judge", "none.safetensors", "--data", "."), "none.safetensors"),
+    (("evaluate", "square.svg", "--judge", "square.svg", "--data", "."), "square.svg"),
     (("train", "unicorn", "--data", "."), "unicorn"),
     (("train", "broken.toml", "--data", "."), "broken.toml"),
     (("train", "cat", "--data", "nowhere"), "nowhere"),
