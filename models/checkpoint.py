@@ -28,7 +28,8 @@ class TrainedModel:
     """A network and what is needed to use it.
 
     classes: in the order of its labels (none: unconditional). scale_factor: px of 0..255 per model unit.
-    max_points: the longest drawing it was trained on, which caps its samples. about: recipe, data, results.
+    max_points: the longest drawing it was trained on, which caps its samples. about: recipe and results, or where
+    it comes from. starts_at_first_point: the origin is the drawing's first point, and the first row already draws.
     """
 
     network: SketchRNN
@@ -36,6 +37,7 @@ class TrainedModel:
     scale_factor: float
     max_points: int
     about: dict[str, Any] = field(default_factory=dict)
+    starts_at_first_point: bool = False
 
     def header(self) -> dict[str, Any]:
         """What the file says beside the weights, as JSON."""
@@ -46,6 +48,7 @@ class TrainedModel:
             "scale_factor": self.scale_factor,
             "max_points": self.max_points,
             "about": self.about,
+            "starts_at_first_point": self.starts_at_first_point,
         }
 
 
@@ -77,9 +80,9 @@ def read(path: Path, form: str = FORMAT) -> tuple[dict[str, Tensor], dict[str, A
     return tensors, header
 
 
-def save_model(path: Path, model: TrainedModel) -> None:
+def save_model(path: Path, model: TrainedModel, precision: torch.dtype = torch.float16) -> None:
     """A model for use, in half precision: half the size, and the held-out loss stays the same to four digits."""
-    write(path, {name: one.half() for name, one in model.network.state_dict().items()}, model.header())
+    write(path, {name: one.to(precision) for name, one in model.network.state_dict().items()}, model.header())
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
@@ -95,6 +98,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
             float(header["scale_factor"]),
             int(header["max_points"]),
             dict(header["about"]),
+            bool(header.get("starts_at_first_point", False)),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: its header and its weights do not fit together ({error})") from None

@@ -47,7 +47,8 @@ def sample(
     `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's
     three states have a temperature of their own, `pen_temperature_for(temperature)` unless given. A sketch ends
     at its first p3, or is capped at the longest drawing the model was trained on and says so in `finished`; no
-    sketch ends before its second point. Raises SamplingError for a class or a temperature out of range.
+    sketch ends before its second point. Raises SamplingError for a class the model does not draw or a temperature
+    out of range.
     """
     pen_temperature = pen_temperature_for(temperature) if pen_temperature is None else pen_temperature
     if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
@@ -57,6 +58,8 @@ def sample(
         if class_name not in model.classes:
             raise SamplingError(f"this model does not know {class_name!r}; it knows {', '.join(model.classes[:8])}")
         labels = torch.full((count,), model.classes.index(class_name))
+    elif class_name is not None and class_name != model.about.get("draws", class_name):
+        raise SamplingError(f"this model draws {model.about['draws']!r} and nothing else, not {class_name!r}")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
     try:
@@ -64,8 +67,9 @@ def sample(
     finally:
         torch.set_num_threads(threads)
     scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
+    origin = np.zeros((int(model.starts_at_first_point), 3), dtype=np.float32)
     return [
-        Sketch(strokes.from_stroke5(one[: model.max_points]) * scale, bool(end))
+        Sketch(np.concatenate([origin, strokes.from_stroke5(one[: model.max_points]) * scale]), bool(end))
         for one, end in zip(rows.numpy(), ended, strict=True)
     ]
 
