@@ -31,7 +31,7 @@ def card(model: TrainedModel, name: str) -> str:
                     f"{parameters:,} parameters, in half precision"),
         ("recipe", f"`models/recipes/{name}.toml`: {steps} from {start}"),
         ("training drawings", f"{results['training_drawings']:,} ({results['training_points']:,} points)"),
-        ("held-out drawings", f"{results['held_out_drawings']:,}, chosen by checksum, never trained on"),
+        ("held-out drawings", f"{results['held_out_drawings']:,}, never trained on"),
         ("left out", left_out),
         ("longest drawing", f"{model.max_points} points; samples are capped there"),
         ("scale factor", f"{model.scale_factor:.3f} px of 0..255 per model unit"),

@@ -1,12 +1,14 @@
-"""Drawings to train on: readers for Quick, Draw! ndjson and sketch-rnn npz, and the batches that training draws.
+"""Drawings to train on: readers for Quick, Draw! ndjson and binary and sketch-rnn npz, and the batches of training.
 
-Every drawing is held out or not by a checksum of its own points, so that the split is the same whatever file, order
-or recipe it comes from: a model fine-tuned on cats is judged on cats that its parent never saw either.
+A file that has a split of its own keeps it. Every other drawing is held out or not by a checksum of its own points,
+so that the split is the same whatever file, order or recipe it comes from: a model fine-tuned on cats is judged on
+cats that its parent never saw either.
 """
 
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,11 @@ from models import strokes
 
 LIMIT = 1000.0  # offsets are clamped to +-1000 px, as in the reference: a few files hold wild points
 HELD_OUT_ONE_IN = 20
+HELD_OUT_SPLITS = {"valid", "test"}  # of a file that has its own
+WHOLE = "all"  # the one split of a file that has none
+SUFFIXES = (".npz", ".ndjson", ".bin")  # in this order where a class has several: an npz has a split of its own
+UNRECOGNISED = "not recognised as its class"
+HEAD, COUNT = struct.Struct("<Q2sBIH"), struct.Struct("<H")  # of a drawing and of a stroke in the binary form
 POOL_BATCHES = 32  # batches that are cut from one length-sorted pool
 
 
@@ -31,22 +38,25 @@ class DataError(ValueError):
 class Drawings:
     """Drawings of several classes: `sketches[i]` is stroke-3 `(N_i, 3)` in px of 0..255, `labels[i]` its class.
 
-    `left_out` counts what the reader left out, by reason: nothing is dropped in silence.
+    `held_out[i]` is what the file's own split says of drawing i, where there is one. `left_out` counts what the
+    reader left out, by reason: nothing is dropped in silence.
     """
 
     classes: tuple[str, ...]
     sketches: list[NDArray[np.float32]] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
+    held_out: dict[int, bool] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.sketches)
 
     def split(self) -> tuple[Drawings, Drawings]:
-        """Training and held-out drawings, 19 to 1, by checksum of each drawing's own points."""
+        """Training and held-out drawings: as their file has it, else 19 to 1 by checksum of a drawing's own points."""
         parts = Drawings(self.classes), Drawings(self.classes)
-        for sketch, label in zip(self.sketches, self.labels, strict=True):
-            held_out = zlib.crc32(sketch.astype("<i2").tobytes()) % HELD_OUT_ONE_IN == 0
+        for place, (sketch, label) in enumerate(zip(self.sketches, self.labels, strict=True)):
+            by_checksum = zlib.crc32(sketch.astype("<i2").tobytes()) % HELD_OUT_ONE_IN == 0
+            held_out = self.held_out.get(place, by_checksum)
             parts[held_out].sketches.append(sketch)
             parts[held_out].labels.append(label)
         return parts
@@ -81,9 +91,55 @@ def read_ndjson(path: Path) -> tuple[list[NDArray[np.float32]], Counter[str]]:
                 f"{path}, line {number}: not a Quick, Draw! drawing ({error}); remove the line or fetch the file again"
             ) from None
         if record.get("recognized") is False:
-            left_out["not recognised as its class"] += 1
+            left_out[UNRECOGNISED] += 1
             continue
         sketches.append(strokes.from_polylines(strokes.prepare(lines) if raw else lines))
+    return sketches, left_out
+
+
+def read_binary(path: Path) -> tuple[list[NDArray[np.float32]], Counter[str]]:
+    """Quick, Draw! drawings of Google's binary form as stroke-3, and the count of those left out because unrecognised.
+
+    A drawing is, little-endian: key_id uint64, country 2 bytes, recognised uint8, timestamp uint32, the number of
+    strokes uint16; and a stroke: the number of points uint16, then x and y, a byte each, 0..255 (the dataset's
+    examples/binary_file_parser.py). Raises DataError naming file and byte.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    sketches: list[NDArray[np.float32]] = []
+    left_out: Counter[str] = Counter()
+    at = 0
+    while at < len(data):
+        first = at
+        try:
+            _, _, recognised, _, count = HEAD.unpack_from(data, at)
+            if recognised > 1 or not count:
+                raise DataError(
+                    f"{path}, byte {at}: not a Quick, Draw! drawing (recognised is {recognised}, "
+                    f"and it has {count} strokes); fetch the file again"
+                )
+            at += HEAD.size
+            lines = []
+            for _ in range(count):
+                (points,) = COUNT.unpack_from(data, at)
+                if not points:
+                    raise DataError(f"{path}, byte {at}: a stroke without points; fetch the file again")
+                (both,) = struct.unpack_from(f"{2 * points}s", data, at + COUNT.size)
+                at += COUNT.size + len(both)
+                lines.append(np.frombuffer(both, np.uint8).reshape(2, points).T.astype(np.float64))
+        except struct.error:
+            raise DataError(
+                f"{path}, byte {len(data)}: the file ends within the drawing that begins at byte {first}; "
+                "fetch it again"
+            ) from None
+        if recognised:
+            sketches.append(strokes.from_polylines(lines))
+        else:
+            left_out[UNRECOGNISED] += 1
     return sketches, left_out
 
 
@@ -101,32 +157,69 @@ def read_npz(path: Path) -> dict[str, list[NDArray[np.float32]]]:
     }
 
 
-def load(folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250) -> Drawings:
-    """The drawings of `classes` from `FOLDER/CLASS.ndjson` or `FOLDER/CLASS.npz`, those between the two lengths.
+def read(path: Path) -> tuple[dict[str, list[NDArray[np.float32]]], Counter[str]]:
+    """The drawings of a file of any of the three forms as stroke-3 by split (`WHOLE` alone where it has none), and
+    the count of those left out. Raises DataError."""
+    if path.suffix == ".npz":
+        return read_npz(path), Counter()
+    if path.suffix not in SUFFIXES:
+        raise DataError(f"{path}: drawings are read from {', '.join(SUFFIXES)}; what is this?")
+    sketches, left_out = read_ndjson(path) if path.suffix == ".ndjson" else read_binary(path)
+    return {WHOLE: sketches}, left_out
 
-    Without classes, every ndjson file of the folder is one. What is too long or too short is dropped, never
+
+def find(folder: Path, name: str) -> Path:
+    """The file of a class: `FOLDER/CLASS.npz`, else `.ndjson`, else `.bin`. Raises DataError."""
+    for suffix in SUFFIXES:
+        if (path := folder / f"{name}{suffix}").exists():
+            return path
+    raise DataError(f"{folder}: no {name}.npz, .ndjson or .bin here; `plotbot data fetch '{name}'` gets one")
+
+
+def load(folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250) -> Drawings:
+    """The drawings of `classes` from the files that `find` names, those between the two lengths.
+
+    Without classes, every drawing file of the folder is one. What is too long or too short is dropped, never
     cut, and counted.
     """
-    names = tuple(classes) or tuple(sorted(path.stem for path in folder.glob("*.ndjson")))
+    names = tuple(classes) or tuple(sorted({one.stem for suffix in SUFFIXES for one in folder.glob(f"*{suffix}")}))
     if not names:
-        raise DataError(f"{folder}: no CLASS.ndjson files here; name the folder that holds the drawings")
+        raise DataError(f"{folder}: no CLASS.npz, .ndjson or .bin files here; name the folder that holds the drawings")
     drawings = Drawings(names)
     for label, name in enumerate(names):
-        npz = folder / f"{name}.npz"
-        if npz.exists():
-            sketches = [one for part in read_npz(npz).values() for one in part]
-        else:
-            sketches, left_out = read_ndjson(folder / f"{name}.ndjson")
-            drawings.left_out += left_out
-        for sketch in sketches:
-            if len(sketch) > max_points:
-                drawings.left_out[f"longer than {max_points} points"] += 1
-            elif len(sketch) < min_points:
-                drawings.left_out[f"shorter than {min_points} points"] += 1
-            else:
-                drawings.sketches.append(np.clip(sketch, -LIMIT, LIMIT))
-                drawings.labels.append(label)
+        parts, left_out = read(find(folder, name))
+        drawings.left_out += left_out
+        has_split = not HELD_OUT_SPLITS.isdisjoint(parts)
+        for split, sketches in parts.items():
+            for sketch in sketches:
+                if len(sketch) > max_points:
+                    drawings.left_out[f"longer than {max_points} points"] += 1
+                elif len(sketch) < min_points:
+                    drawings.left_out[f"shorter than {min_points} points"] += 1
+                else:
+                    if has_split:
+                        drawings.held_out[len(drawings)] = split in HELD_OUT_SPLITS
+                    drawings.sketches.append(np.clip(sketch, -LIMIT, LIMIT))
+                    drawings.labels.append(label)
     return drawings
+
+
+def counts(sketches: Sequence[NDArray[np.float32]]) -> dict[str, int]:
+    """What there is in stroke-3 sketches: drawings, strokes, dots (strokes that go nowhere), points of a drawing."""
+    lengths = np.array([len(one) for one in sketches], dtype=np.int64)
+    rows = np.concatenate([*sketches, np.zeros((0, 3), dtype=np.float32)])
+    ends = rows[:, 2] > 0.5
+    ends[np.cumsum(lengths)[lengths > 0] - 1] = True  # the last stroke ends with the drawing
+    starts = np.append(True, ends[:-1])[: len(rows)]
+    goes = (rows[:, :2] != 0).any(axis=1) & ~starts
+    stroke = np.cumsum(starts) - 1
+    facts = {"drawings": len(lengths), "strokes": int(ends.sum())}
+    facts["dots"] = facts["strokes"] - len(np.unique(stroke[goes]))
+    if len(lengths):
+        shown = {"min": lengths.min(), "median": np.median(lengths), "p90": np.quantile(lengths, 0.9)}
+        facts |= {f"points_{name}": round(float(value)) for name, value in shown.items()}
+        facts["points_max"] = int(lengths.max())
+    return facts
 
 
 def scale_factor(drawings: Drawings) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from models import strokes
-from models.datasets import read_ndjson, read_npz
+from models.datasets import read
 from plotbot.files import write_beside
 from plotbot.units import InputError
 
@@ -18,17 +18,11 @@ Sketch = list[np.ndarray]  # polylines (N, 2), y down
 
 
 def read_sketches(path: Path) -> list[Sketch]:
-    """The sketches of a Quick, Draw! .ndjson or a sketch-rnn .npz, as polylines in px, y down.
+    """The sketches of a Quick, Draw! .ndjson or .bin or a sketch-rnn .npz, as polylines in px, y down.
 
-    Raises DataError naming file and line, InputError for another kind of file.
+    Raises DataError naming file and place, and for another kind of file.
     """
-    if path.suffix == ".ndjson":
-        found = read_ndjson(path)[0]
-    elif path.suffix == ".npz":
-        found = [one for part in read_npz(path).values() for one in part]
-    else:
-        raise InputError(f"{path}: sketches are read from .ndjson and .npz; what is this?")
-    return [strokes.to_polylines(one) for one in found]
+    return [strokes.to_polylines(one) for part in read(path)[0].values() for one in part]
 
 
 def write_sketches(sketches: Sequence[np.ndarray], class_name: str, path: Path) -> None:

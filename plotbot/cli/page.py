@@ -81,7 +81,9 @@ def draw(
 
 
 def page(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="One page.svg, or sketches: .ndjson, .npz.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="A page.svg, or sketches: .ndjson, .npz, .bin.")
+    ],
     output: Annotated[Path, typer.Option("-o", help="The page to write, .svg.")],
     paper: options.Paper = "a4",
     landscape: options.Landscape = False,
@@ -103,7 +105,7 @@ def page(
     if any(path.suffix.lower() == ".svg" for path in files):
         if len(files) > 1:
             raise InputError(
-                "A page is one SVG file, or any number of sketch files (.ndjson, .npz): give one SVG alone."
+                "A page is one SVG file, or any number of sketch files (.ndjson, .npz, .bin): give one SVG alone."
             )
         document = read_page(files[0])
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 
@@ -94,10 +95,134 @@ def test_what_is_too_long_is_dropped_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_missing_class_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match=r"no cat\.npz, \.ndjson or \.bin here"):
         datasets.load(tmp_path, ["cat"])
-    with pytest.raises(DataError, match=r"no CLASS\.ndjson files"):
+    with pytest.raises(DataError, match=r"no CLASS\.npz, \.ndjson or \.bin files"):
         datasets.load(tmp_path, [])
+    with pytest.raises(DataError, match="what is this"):
+        datasets.read(tmp_path / "cat.txt")
+
+
+# A stroke is its x bytes and as many y bytes; a drawing is whether it was recognised, and its strokes.
+STROKE = st.integers(1, 300).flatmap(
+    lambda n: st.tuples(st.binary(min_size=n, max_size=n), st.binary(min_size=n, max_size=n))
+)
+DRAWINGS = st.lists(st.tuples(st.booleans(), st.lists(STROKE, min_size=1, max_size=4)), max_size=5)
+Made = list[tuple[bool, list[tuple[bytes, bytes]]]]
+
+
+def binary(drawings: Made) -> bytes:
+    """Drawings as Google writes them."""
+    out = b""
+    for number, (recognised, lines) in enumerate(drawings):
+        out += struct.pack("<Q2sBIH", 2**63 + number, b"NZ", recognised, 1_490_000_000, len(lines))
+        out += b"".join(struct.pack("<H", len(x)) + x + y for x, y in lines)
+    return out
+
+
+@given(DRAWINGS)
+def test_what_is_written_in_the_binary_form_is_read_again(tmp_path_factory: pytest.TempPathFactory, made: Made) -> None:
+    path = tmp_path_factory.mktemp("binary") / "cat.bin"
+    path.write_bytes(binary(made))
+    sketches, left_out = datasets.read_binary(path)
+    expected = [[np.array([list(x), list(y)]).T.tolist() for x, y in lines] for recognised, lines in made if recognised]
+    assert [[line.tolist() for line in strokes.to_polylines(one)] for one in sketches] == expected
+    assert left_out.total() == len(made) - len(expected)
+
+
+@given(DRAWINGS.filter(len), st.data())
+def test_a_cut_binary_file_is_named_with_the_byte(
+    tmp_path_factory: pytest.TempPathFactory, made: Made, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("binary") / "cat.bin"
+    whole = binary(made)
+    ends = [len(binary(made[:count])) for count in range(len(made) + 1)]
+    cut = data.draw(st.integers(1, len(whole) - 1))
+    path.write_bytes(whole[:cut])
+    if cut in ends:
+        assert sum(map(len, datasets.read(path)[0].values())) <= ends.index(cut)
+        return
+    begins = max(end for end in ends if end < cut)
+    with pytest.raises(DataError, match=rf"cat\.bin, byte {cut}: the file ends .* begins at byte {begins}; fetch"):
+        datasets.read_binary(path)
+
+
+@pytest.mark.parametrize("blob", [b"\x89PNG\r\n\x1a\n" * 9, b'{"word":"cat","drawing":[[[1,2],[3,4]]]}\n', bytes(40)])
+def test_foreign_bytes_are_no_binary_drawings(tmp_path: Path, blob: bytes) -> None:
+    path = tmp_path / "cat.bin"
+    path.write_bytes(binary([(True, [(b"ab", b"cd")])]) + blob)
+    with pytest.raises(DataError, match=r"cat\.bin, byte 23: not a Quick, Draw! drawing"):
+        datasets.read_binary(path)
+
+
+def write_npz(path: Path, **splits: list[np.ndarray]) -> Path:
+    """As Google writes them: arrays of int16 arrays."""
+    members = {}
+    for name, sketches in splits.items():
+        members[name] = np.empty(len(sketches), dtype=object)
+        members[name][:] = [one.astype(np.int16) for one in sketches]
+    np.savez_compressed(path, **members)
+    return path
+
+
+def test_a_file_with_a_split_of_its_own_keeps_it(tmp_path: Path) -> None:
+    drawings = made_up(240).sketches
+    write_npz(tmp_path / "cat.npz", train=drawings[:200], valid=drawings[200:220], test=drawings[220:])
+    write_ndjson(
+        tmp_path / "dog.ndjson",
+        [{"drawing": [line.T.tolist() for line in strokes.to_polylines(one)]} for one in drawings],
+    )
+    loaded = datasets.load(tmp_path, ["dog", "cat"])
+    train, held_out = loaded.split()
+    assert [one.tobytes() for one, label in zip(train.sketches, train.labels, strict=True) if label == 1] == [
+        one.tobytes() for one in drawings[:200]
+    ]
+    assert held_out.labels.count(1) == 40
+    # The class without a split is split by checksum, as it is alone.
+    assert held_out.labels.count(0) == len(datasets.load(tmp_path, ["dog"]).split()[1]) < 40
+
+
+def test_lengths_left_out_do_not_shift_the_split(tmp_path: Path) -> None:
+    short, long = np.array([[1, 2, 1]]), np.ones((30, 3))
+    write_npz(tmp_path / "cat.npz", train=[short] * 3 + [long] * 2, valid=[short, long], test=[long])
+    train, held_out = datasets.load(tmp_path, ["cat"]).split()
+    assert (len(train), len(held_out)) == (2, 2)
+
+
+def test_an_npz_without_valid_and_test_is_split_by_checksum(tmp_path: Path) -> None:
+    drawings = made_up(300)
+    write_npz(tmp_path / "cat.npz", train=drawings.sketches)
+    held_out = datasets.load(tmp_path, ["cat"]).split()[1]
+    assert {one.tobytes() for one in held_out.sketches} == {one.tobytes() for one in drawings.split()[1].sketches}
+
+
+def test_of_several_files_of_a_class_the_one_with_a_split_is_read_first(tmp_path: Path) -> None:
+    (tmp_path / "cat.bin").write_bytes(binary([(True, [(b"ab", b"cd")])]))
+    assert datasets.find(tmp_path, "cat").suffix == ".bin"
+    assert len(datasets.load(tmp_path, [])) == 1
+    write_ndjson(tmp_path / "cat.ndjson", [])
+    assert datasets.find(tmp_path, "cat").suffix == ".ndjson"
+    write_npz(tmp_path / "cat.npz", train=[np.ones((2, 3))] * 5)
+    assert len(datasets.load(tmp_path, [])) == 5
+
+
+@given(DRAWINGS.filter(len))
+def test_counts_are_those_of_the_polylines(made: Made) -> None:
+    lines = [[np.array([list(x), list(y)], dtype=float).T for x, y in one] for _, one in made]
+    facts = datasets.counts([strokes.from_polylines(one) for one in lines])
+    points = [sum(map(len, one)) for one in lines]
+    assert facts["drawings"] == len(made)
+    assert facts["strokes"] == sum(map(len, lines))
+    assert facts["dots"] == sum(bool((line == line[0]).all()) for one in lines for line in one)
+    assert (facts["points_min"], facts["points_max"]) == (min(points), max(points))
+
+
+def test_a_drawing_that_never_lifts_the_pen_ends_its_stroke() -> None:
+    never = np.array([[5, 5, 0], [3, 0, 0]], dtype=np.float32)
+    dot = np.array([[7, 7, 0], [0, 0, 1]], dtype=np.float32)
+    facts = datasets.counts([never, dot, never])
+    assert (facts["strokes"], facts["dots"]) == (3, 1)
+    assert datasets.counts([]) == {"drawings": 0, "strokes": 0, "dots": 0}
 
 
 def test_the_split_is_the_same_in_any_order_and_company() -> None:
