@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import evaluate, generate, machine, page
+from plotbot.cli import data, evaluate, generate, machine, page
 
 app = typer.Typer(
     name="plotbot",
@@ -24,6 +24,7 @@ app.command()(machine.plot)
 app.command()(machine.simulate)
 app.command()(generate.train)
 app.command()(evaluate.evaluate)
+app.add_typer(data.data, name="data")
 app.add_typer(generate.models, name="models")
 app.add_typer(machine.machines, name="machine")
 
@@ -33,6 +34,7 @@ FORESEEN = {
     "plotbot.units": "InputError",
     "models.checkpoint": "CheckpointError",
     "models.datasets": "DataError",
+    "models.fetch": "FetchError",
     "models.recipe": "RecipeError",
     "models.sampling": "SamplingError",
     "gcode.interpreter": "GcodeError",

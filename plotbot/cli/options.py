@@ -19,7 +19,9 @@ Margin = Annotated[str, typer.Option(help="Empty border of the paper, such as 10
 PenWidth = Annotated[str, typer.Option(help="Width of the pen's line: strokes that meet within it are joined.")]
 Machine = Annotated[str, typer.Option(help="A shipped machine (`plotbot machine list`) or a profile.toml.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is written.")]
-Data = Annotated[Path | None, typer.Option(help="Folder of drawings; $PLOTBOT_DATA/quickdraw if not given.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of drawings; $PLOTBOT_DATA/quickdraw, else the fetched, if not given.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
 
@@ -36,16 +38,12 @@ def report(facts: dict[str, Any], as_json: bool) -> None:
 
 
 def data_folder(given: Path | None) -> Path:
-    """The folder of drawings: the one given, or the one that PLOTBOT_DATA names. Raises InputError for neither."""
-    from plotbot.units import InputError
+    """The folder of drawings: the one given, else what PLOTBOT_DATA names, else where `data fetch` puts them."""
+    from models.fetch import cache_folder
 
     if given is not None:
         return given
-    if "PLOTBOT_DATA" not in os.environ:
-        raise InputError(
-            "Where are the drawings? Give --data FOLDER, or set PLOTBOT_DATA to the folder above quickdraw/"
-        )
-    return Path(os.environ["PLOTBOT_DATA"]) / "quickdraw"
+    return Path(os.environ["PLOTBOT_DATA"]) / "quickdraw" if "PLOTBOT_DATA" in os.environ else cache_folder()
 
 
 def make_folder(folder: Path) -> Path:
