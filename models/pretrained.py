@@ -5,7 +5,8 @@ the order of `SketchRNN.instantiateFromJSON` of `@magenta/sketch`: output kernel
 of the input (5, 4 H) and of the hidden state (H, 4 H), LSTM bias. Its gates stand in the order i, j, f, o, and 1 is
 added to f when it runs. The outputs stand in our order: pen, pi, mu x, mu y, sigma x, sigma y, rho. There is no z.
 
-In Google's data a drawing begins at its first point and no row leads there, so that the first move already draws.
+In Google's data a drawing begins at its first point and no row leads there, so that the first move already draws;
+and drawings are about a thousand px large, not 0..255.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LONGEST = 10_000  # rows of a drawing; Google's longest are a few hundred
 LARGEST_VALUE = 10.0  # what 32767 stands for
 TORCH_GATES = (0, 2, 1, 3)  # torch's i, f, g, o among their i, j, f, o; its g is their j
 FORGET_BIAS = 1.0
+PIXEL_FACTOR = 4.0  # Google's px per px of 0..255: the longer side of what its decoders draw is 870 to 1,030 (medians)
 
 Arrays = list[NDArray[np.float64]]
 
@@ -64,20 +66,22 @@ def import_magenta(path: Path) -> TrainedModel:
         "source": f"{URL.format(name)}, from {path.name}",
         "licence": "Apache-2.0 (Magenta, Google); the drawings it learnt from: Quick, Draw! Dataset, Google, CC BY 4.0",
     }
-    return TrainedModel(_network(arrays).eval(), (), scale_factor, rows, about, starts_at_first_point=True)
+    return TrainedModel(
+        _network(arrays).eval(), (), scale_factor / PIXEL_FACTOR, rows, about, starts_at_first_point=True
+    )
 
 
 def _info(whole: Any) -> tuple[str, float, int]:
-    """Name, scale factor and the longest drawing's rows; raises ValueError, a half sentence, for foreign JSON."""
+    """Name, scale factor (Google's px) and the longest drawing's rows; else ValueError, a half sentence."""
     if not (isinstance(whole, list) and len(whole) == 3 and isinstance(whole[0], dict)):
         raise ValueError("it is JSON, but not [info, shapes, weights]")
     info = whole[0]
     name, scale, rows = info.get("name"), info.get("scale_factor"), info.get("max_seq_len")
     if not (isinstance(name, str) and 0 < len(name) <= 100):
         raise ValueError("its info has no name of 1 to 100 letters")
-    if type(scale) not in (int, float) or not (0 < scale < 1e6):  # NaN and infinity are JSON to Python
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < 1e6:  # NaN is JSON to Python
         raise ValueError("its info has no positive, finite scale_factor")
-    if type(rows) is not int or not 2 <= rows <= LONGEST:
+    if isinstance(rows, bool) or not isinstance(rows, int) or not 2 <= rows <= LONGEST:
         raise ValueError(f"its info has no max_seq_len of 2 to {LONGEST:,}")
     return name, float(scale), rows
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from models import strokes
 from models.checkpoint import TrainedModel
 from models.datasets import read_ndjson
-from models.pretrained import import_magenta
+from models.pretrained import PIXEL_FACTOR, import_magenta
 
 HERE = Path(__file__).parent
 LIMIT, DRAWINGS, AT_LEAST = 1e-4, 12, 20
@@ -40,7 +40,7 @@ def prefixes(path: Path, longest: int) -> list[NDArray[np.float32]]:
 def google(path: Path, drawings: list[NDArray[np.float32]], components: int) -> list[Parts]:
     """What `@magenta/sketch` says."""
     fed = json.dumps([one.tolist() for one in drawings])
-    command = ["node", str(HERE / "google.js"), str(path)]
+    command = ["node", str(HERE / "google.js"), str(path), str(PIXEL_FACTOR)]
     done = subprocess.run(command, input=fed, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

@@ -1,7 +1,7 @@
-// What Google's own program says: node google.js FILE.gen.json < prefixes.json > parameters.json
+// What Google's own program says: node google.js FILE.gen.json PIXEL_FACTOR < drawings.json
 //
-// Prefixes: a list of drawings, each a list of stroke-5 rows, px of 0..255, the start token first. Parameters: for each
-// row of each drawing the mixture of the next row, at temperature 1: pi, mu x, mu y, sigma x, sigma y, rho, pen.
+// In: a list of drawings, each a list of stroke-5 rows in px of 0..255. Out: for each row of each drawing the mixture
+// of the next row, at temperature 1: pi, mu x, mu y, sigma x, sigma y, rho, pen.
 'use strict';
 const fs = require('fs');
 
@@ -13,7 +13,7 @@ async function main() {
   global.fetch = async () => ({ json: async () => decoder }); // the library only knows how to fetch an address
   const model = new SketchRNN('a local file');
   await model.initialize();
-  model.setPixelFactor(1.0); // 2 as it comes: half-size drawings for a screen
+  model.setPixelFactor(Number(process.argv[3])); // its px per px of ours
   const said = JSON.parse(fs.readFileSync(0, 'utf8')).map((rows) => {
     let state = model.zeroState();
     return rows.map((row) => {

@@ -1,4 +1,4 @@
-"""The generator: `sample`, `train`, `models list` and `models show`."""
+"""The generator: `sample`, `train`, `models list`, `models show` and `models import`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sample(
     from plotbot.sketches import write_sketches
     from plotbot.units import parse_length
 
-    trained, name = (load_model(model), class_name) if model else zoo.find(class_name)
+    trained, name = (load_model(model), class_name.replace("_", " ").strip()) if model else zoo.find(class_name)
     sketches, replaced = sample_finished(trained, count, name, temperature, pen_temperature, seed)
     if output.suffix in (".svg", ".png"):
         size = paper_size(paper, landscape)
@@ -48,6 +48,8 @@ def sample(
     else:
         write_sketches([one.stroke3 for one in sketches], name, output)
     typer.echo(f"{len(sketches)} x {name} in {output}; {replaced} that did not end by themselves were replaced.")
+    if not (trained.classes or "draws" in trained.about):
+        typer.echo(f"{model} knows no classes: what it drew is only called {name}.", err=True)
 
 
 def train(
@@ -109,16 +111,20 @@ def list_models(as_json: options.Json = False) -> None:
     facts = {}
     for entry in zoo.shipped():
         header = read(entry.weights)[1]
-        results, classes = header["about"]["results"], header["classes"]
+        about = header["about"]  # a model that was not trained here has no results
         facts[entry.name] = {
-            "classes": classes,
-            "held_out_nats_per_point": results["held_out_nats_per_point"],
+            "classes": header["classes"] or [about.get("draws", entry.name)],
+            "held_out_nats_per_point": about.get("results", {}).get("held_out_nats_per_point"),
             "bytes": entry.weights.stat().st_size,
         }
     if as_json:
         return report(facts, True)
+
+    def held_out(nats: float | None) -> str:
+        return "      not measured" if nats is None else f"{nats:.3f} nats/point"
+
     lines = {
-        name: f"{one['held_out_nats_per_point']:.3f} nats/point  {one['bytes'] / 1e6:.1f} MB  "
+        name: f"{held_out(one['held_out_nats_per_point'])}  {one['bytes'] / 1e6:.1f} MB  "
         + (one["classes"][0] if len(one["classes"]) == 1 else f"{len(one['classes'])} classes")
         for name, one in facts.items()
     }
@@ -135,6 +141,29 @@ def show_model(name: Annotated[str, typer.Argument(help="A model of `plotbot mod
     if name not in entries:
         zoo.find(name)
         name = zoo.FALLBACK
+    if not entries[name].card.is_file():
+        return report(read(entries[name].weights)[1]["about"], False)
     typer.echo(entries[name].card.read_text(encoding="utf-8"))
     if name == zoo.FALLBACK:
         typer.echo("Classes: " + ", ".join(read(entries[name].weights)[1]["classes"]))
+    return None
+
+
+@models.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE.gen.json", help="A decoder that Google published.")],
+    output: Annotated[Path, typer.Option("-o", help="The model.safetensors to write.")],
+) -> None:
+    """Make one of Google's published decoders a model for `sample --model`."""
+    import torch
+
+    from models.checkpoint import save_model
+    from models.pretrained import import_magenta
+    from plotbot.units import InputError
+
+    model = import_magenta(file)
+    try:
+        save_model(output, model, torch.float32)  # half precision would move what it says in the second digit
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
+    typer.echo(f"{output} draws {model.about['draws']}; {model.about['licence']}.")
