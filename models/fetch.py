@@ -68,6 +68,22 @@ def fetch(
     """
     if form not in FORMATS:
         raise FetchError(f"{form!r} is not a format that drawings are fetched in: choose {' or '.join(FORMATS)}")
+    return fetch_file(class_name, folder, form, storage, FORMATS[form], lambda part: _is_whole(part, form), progress)
+
+
+def fetch_file(
+    class_name: str,
+    folder: Path,
+    form: str,
+    storage: str,
+    layout: str,
+    is_whole: Callable[[Path], bool],
+    progress: Progress = lambda *_: None,
+) -> Path:
+    """`FOLDER/CLASS.FORM`, as `fetch` fetches it, from `storage`/`layout`, where {} in the layout is the class.
+
+    `is_whole` says of the file that came whether it is one of that form. Raises FetchError.
+    """
     if not re.fullmatch(r"\w[\w '.-]*", class_name):
         raise FetchError(f"{class_name!r} is not the name of a class, such as cat or 'ice cream'")
     if not storage.startswith(("https://", "http://")):
@@ -75,13 +91,13 @@ def fetch(
     path = folder / f"{class_name}.{form}"
     if path.exists():
         return path
-    url = f"{storage.rstrip('/')}/{FORMATS[form].format(quote(class_name, safe=''))}"
+    url = f"{storage.rstrip('/')}/{layout.format(quote(class_name, safe=''))}"
     part = path.with_name(path.name + ".part")
     note = path.with_name(path.name + ".part.json")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _receive(url, class_name, part, note, progress)
-        if not _is_whole(part, form):
+        if not is_whole(part):
             part.unlink()
             raise FetchError(
                 f"{url}: what came is not a whole {form} file, and was removed; try again, and look at the URL in a "

@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,11 @@ import torch
 from numpy.typing import NDArray
 
 from models.checkpoint import CheckpointError, TrainedModel
+from models.fetch import Progress, fetch_file
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
-URL = "https://storage.googleapis.com/quickdraw-models/sketchRNN/models/{}.gen.json"
+STORAGE = "https://storage.googleapis.com/quickdraw-models"
+LAYOUT = "sketchRNN/models/{}.gen.json"
 LARGEST_FILE = 50_000_000  # bytes; Google's are 3 MB
 LONGEST = 10_000  # rows of a drawing; Google's longest are a few hundred
 LARGEST_VALUE = 10.0  # what 32767 stands for
@@ -36,11 +37,20 @@ PIXEL_FACTOR = 4.0  # Google's px per px of 0..255: the longer side of what its 
 Arrays = list[NDArray[np.float64]]
 
 
-def google_url(class_name: str) -> str:
-    """Where Google publishes the decoder of a class. Raises CheckpointError for what cannot be a class's name."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 _-]{0,60}", class_name):
-        raise CheckpointError(f"{class_name!r} is no class of Quick, Draw!: its names are of letters and spaces")
-    return URL.format(class_name.replace(" ", "_"))
+def fetch_magenta(class_name: str, folder: Path, storage: str = STORAGE, progress: Progress = lambda *_: None) -> Path:
+    """`FOLDER/CLASS.gen.json` from Google, unless it is there; a cut download goes on where it stopped.
+
+    Google writes these names with underscores. Raises FetchError.
+    """
+    return fetch_file(class_name.replace(" ", "_"), folder, "gen.json", storage, LAYOUT, _is_decoder, progress)
+
+
+def _is_decoder(path: Path) -> bool:
+    try:
+        import_magenta(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def import_magenta(path: Path) -> TrainedModel:
@@ -63,7 +73,7 @@ def import_magenta(path: Path) -> TrainedModel:
         raise CheckpointError(f"{path}: not a decoder that Google published: {error}") from None
     about = {
         "draws": name.replace("_", " "),
-        "source": f"{URL.format(name)}, from {path.name}",
+        "source": f"{STORAGE}/{LAYOUT.format(name)}, from {path.name}",
         "licence": "Apache-2.0 (Magenta, Google); the drawings it learnt from: Quick, Draw! Dataset, Google, CC BY 4.0",
     }
     return TrainedModel(

@@ -1,4 +1,4 @@
-"""The generator: `sample`, `train`, `models list`, `models show` and `models import`."""
+"""The generator: `sample`, `train`, and `models list`, `show`, `import` and `fetch`."""
 
 from __future__ import annotations
 
@@ -167,3 +167,27 @@ def import_model(
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
     typer.echo(f"{output} draws {model.about['draws']}; {model.about['licence']}.")
+
+
+@models.command("fetch")
+def fetch_model(
+    google: Annotated[str, typer.Option(metavar="CLASS", help="The class of a decoder that Google published.")],
+    output: Annotated[Path, typer.Option("-o", help="The model.safetensors to write.")],
+    mirror: Annotated[str | None, typer.Option(help="The URL of a copy of Google's storage.")] = None,
+) -> None:
+    """Fetch one of Google's published decoders and import it; what has come of a cut download is kept."""
+    from models.fetch import cache_folder
+    from models.pretrained import STORAGE, fetch_magenta
+    from plotbot.progress import bar
+
+    with bar(f"fetching {google}") as update:
+
+        def watch(there: int, length: int | None) -> None:
+            update(there / length if length else 0.0, f"{there / 1e6:,.1f} MB")
+
+        try:
+            file = fetch_magenta(google, cache_folder(), mirror or STORAGE, watch)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command goes on where it stopped", err=True)
+            raise typer.Exit(130) from None
+    import_model(file, output)

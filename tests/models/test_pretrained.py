@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from models import strokes
 from models.checkpoint import CheckpointError, TrainedModel, load_model, save_model
-from models.pretrained import google_url, import_magenta
+from models.fetch import FetchError
+from models.pretrained import fetch_magenta, import_magenta
 from models.sampling import SamplingError, sample
+from tests.models.storage import serving
 
 HIDDEN, COMPONENTS = 7, 2
 SHAPES = [
@@ -123,14 +125,35 @@ def test_it_draws_its_own_class_and_no_other(tiny: TrainedModel) -> None:
         sample(tiny, 1, "cat")
 
 
-def test_google_names_classes_with_underscores() -> None:
-    assert google_url("ice cream").endswith("/sketchRNN/models/ice_cream.gen.json")
+def test_a_decoder_is_fetched_once_under_googles_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    body = json.dumps(decoder()).encode()
+    with serving() as storage:
+        storage.files = {"/sketchRNN/models/ice_cream.gen.json": body}
+        storage.cut_at = 100
+        with pytest.raises(FetchError, match=f"cut off after 100 of {len(body):,} bytes"):
+            fetch_magenta("ice cream", tmp_path, storage.url)
+        assert not (tmp_path / "ice_cream.gen.json").exists()
+        storage.cut_at = None
+        path = fetch_magenta("ice cream", tmp_path, storage.url)
+        assert path.read_bytes() == body
+        asked = len(storage.asked)
+        assert fetch_magenta("ice cream", tmp_path, storage.url) == path
+        assert len(storage.asked) == asked
+    assert [one.name for one in tmp_path.iterdir()] == ["ice_cream.gen.json"]
 
 
-@pytest.mark.parametrize("name", ["../../x", "a/b", "", "cat?x=1", "cat\n", "http://x"])
-def test_no_class_leads_to_another_address(name: str) -> None:
-    with pytest.raises(CheckpointError, match="no class"):
-        google_url(name)
+def test_what_comes_and_is_no_decoder_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with serving() as storage:
+        storage.files = {"/sketchRNN/models/cat.gen.json": b"<html>log in</html>"}
+        with pytest.raises(FetchError, match=r"not a whole gen\.json file"):
+            fetch_magenta("cat", tmp_path, storage.url)
+        with pytest.raises(FetchError, match="there is no such file"):
+            fetch_magenta("unicorn", tmp_path, storage.url)
+    with pytest.raises(FetchError, match="cannot be reached"):
+        fetch_magenta("cat", tmp_path, storage.url)  # the server is gone
+    assert not (tmp_path / "cat.gen.json").exists()
 
 
 def changed(change: Callable[[list[Any]], object]) -> str:
