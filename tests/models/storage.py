@@ -36,6 +36,7 @@ class Storage:
     held_until: threading.Event | None = None  # it stays silent there until then, before it breaks
     ranges: bool = True
     heeds_if_range: bool = True
+    begins_late: int = 0  # bytes after the asked ones that a range begins at
     chunked: bool = False
     length_off_by: int | None = 0  # what Content-Length says more than there is; None: nothing
     url: str = ""
@@ -57,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         named |= {"Last-Modified": it.modified} if it.modified else {}
         same = self.headers.get("If-Range") in (it.etag, it.modified) or not it.heeds_if_range
         if wanted and it.ranges and same:
-            first, status = int(wanted.removeprefix("bytes=").removesuffix("-")), 206
+            first, status = int(wanted.removeprefix("bytes=").removesuffix("-")) + it.begins_late, 206
             if first >= len(body):
                 return self.answer(416, {"Content-Length": "0"}, wanted)
             named["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"

@@ -112,6 +112,13 @@ def test_a_file_that_shrank_below_what_has_come_starts_over(storage: Storage, tm
     assert [one[2] for one in storage.asked] == [200, 416, 200]
 
 
+def test_a_range_that_is_not_the_asked_one_is_not_taken(storage: Storage, tmp_path: Path) -> None:
+    cut(storage, tmp_path)
+    storage.begins_late = 7
+    assert fetch("cat", tmp_path, storage=storage.url).read_bytes() == storage.files["/sketchrnn/cat.npz"]
+    assert [one[2] for one in storage.asked] == [200, 206, 200]
+
+
 def test_a_server_without_ranges_starts_over(storage: Storage, tmp_path: Path) -> None:
     cut(storage, tmp_path)
     storage.ranges = False
