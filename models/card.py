@@ -37,7 +37,8 @@ def card(model: TrainedModel, name: str) -> str:
         ("scale factor", f"{model.scale_factor:.3f} px of 0..255 per model unit"),
         ("held-out loss", f"**{results['held_out_nats_per_point']:.3f}** nats per point (offset and pen)"),
         ("the same of one Gaussian and pen frequencies", f"{results['baseline_nats_per_point']:.3f} nats per point"),
-        ("samples that end by themselves", f"{results['ended_by_themselves']:.1%} at the default temperatures"),
+        ("samples that end by themselves", f"{results['ended_by_themselves']:.1%} at its default temperatures, "
+                                           f"{model.temperature:g} and {model.pen_temperature:g} for the pen"),
     ]  # fmt: skip
     table = "\n".join(f"| {what} | {value} |" for what, value in rows)
     picture = f"![48 samples](../../docs/zoo/{name}.png)"

@@ -29,7 +29,8 @@ class TrainedModel:
 
     classes: in the order of its labels (none: unconditional). scale_factor: px of 0..255 per model unit.
     max_points: the longest drawing it was trained on, which caps its samples. about: recipe and results, or where
-    it comes from. starts_at_first_point: the origin is the drawing's first point, and the first row already draws.
+    it comes from. temperature, pen_temperature: its defaults, see sampling.calibrate.
+    starts_at_first_point: the origin is the drawing's first point, and the first row already draws.
     """
 
     network: SketchRNN
@@ -37,6 +38,8 @@ class TrainedModel:
     scale_factor: float
     max_points: int
     about: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 0.25
+    pen_temperature: float = 0.625
     starts_at_first_point: bool = False
 
     def header(self) -> dict[str, Any]:
@@ -48,6 +51,8 @@ class TrainedModel:
             "scale_factor": self.scale_factor,
             "max_points": self.max_points,
             "about": self.about,
+            "temperature": self.temperature,
+            "pen_temperature": self.pen_temperature,
             "starts_at_first_point": self.starts_at_first_point,
         }
 
@@ -98,6 +103,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
             float(header["scale_factor"]),
             int(header["max_points"]),
             dict(header["about"]),
+            float(header.get("temperature", 0.25)),
+            float(header.get("pen_temperature", 0.625)),
             bool(header.get("starts_at_first_point", False)),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -12,7 +12,8 @@ from models import strokes
 from models.checkpoint import TrainedModel
 from models.mixture import Mixture
 
-TEMPERATURE = 0.25
+LADDER = ((0.25, 0.625), (0.25, 0.75), (0.25, 0.85), (0.25, 1.0), (0.3, 1.0), (0.35, 1.0), (0.4, 1.0))
+ENOUGH = 0.98
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
 
@@ -21,7 +22,10 @@ class SamplingError(ValueError):
 
 
 def pen_temperature_for(temperature: float) -> float:
-    """0.5 + 0.5 tau: one temperature for all sharpens the rare "end" away, and sketches scribble on for ever."""
+    """0.5 + 0.5 tau: one temperature for all sharpens the rare "end" away, and sketches scribble on for ever.
+
+    (The rule of magenta's browser demos.) A model may need more: see calibrate.
+    """
     return 0.5 + 0.5 * temperature
 
 
@@ -33,24 +37,25 @@ class Sketch:
     finished: bool
 
 
-@torch.inference_mode()
 def sample(
     model: TrainedModel,
     count: int,
     class_name: str | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     pen_temperature: float | None = None,
     seed: int = 0,
 ) -> list[Sketch]:
     """Draw `count` sketches of a class the model knows (None for an unconditional one), all in one batch.
 
-    `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's
-    three states have a temperature of their own, `pen_temperature_for(temperature)` unless given. A sketch ends
-    at its first p3, or is capped at the longest drawing the model was trained on and says so in `finished`; no
-    sketch ends before its second point. Raises SamplingError for a class the model does not draw or a temperature
-    out of range.
+    `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's three
+    states have a temperature of their own. Unless given, the first is the model's own, the second the larger of
+    the model's own and `pen_temperature_for(temperature)`. A sketch ends at its first p3, or is capped at the
+    longest drawing the model was trained on and says so in `finished`; no sketch ends before its second point.
+    Raises SamplingError for a class the model does not draw or a temperature out of range.
     """
-    pen_temperature = pen_temperature_for(temperature) if pen_temperature is None else pen_temperature
+    temperature = model.temperature if temperature is None else temperature
+    if pen_temperature is None:
+        pen_temperature = max(pen_temperature_for(temperature), model.pen_temperature)
     if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
         raise SamplingError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
     labels = None
@@ -60,12 +65,7 @@ def sample(
         labels = torch.full((count,), model.classes.index(class_name))
     elif class_name is not None and class_name != model.about.get("draws", class_name):
         raise SamplingError(f"this model draws {model.about['draws']!r} and nothing else, not {class_name!r}")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
-    try:
-        rows, ended = _draw(model, count, labels, (temperature, pen_temperature), seed)
-    finally:
-        torch.set_num_threads(threads)
+    rows, ended = _draw(model, count, labels, (temperature, pen_temperature), seed)
     scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
     origin = np.zeros((int(model.starts_at_first_point), 3), dtype=np.float32)
     return [
@@ -74,10 +74,13 @@ def sample(
     ]
 
 
+@torch.inference_mode()
 def _draw(
     model: TrainedModel, count: int, labels: torch.Tensor | None, temperatures: tuple[float, float], seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows `(B, max_points + 1, 5)` in model units, and which of them ended `(B,)`."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
     generator = torch.Generator().manual_seed(seed)
     row = torch.from_numpy(strokes.START_TOKEN).expand(count, 1, 5)
     state = model.network.start(labels, count)
@@ -94,6 +97,7 @@ def _draw(
         ended |= pen[:, 0] == strokes.END
         if ended.all():
             break
+    torch.set_num_threads(threads)
     return rows, ended
 
 
@@ -101,7 +105,7 @@ def sample_finished(
     model: TrainedModel,
     count: int,
     class_name: str | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     pen_temperature: float | None = None,
     seed: int = 0,
 ) -> tuple[list[Sketch], int]:
@@ -122,12 +126,21 @@ def sample_finished(
     return sketches, replaced
 
 
-def share_ended(model: TrainedModel, count: int = 480, seed: int = 0) -> float:
-    """The share of `count` samples at the default temperatures, spread over the classes, that end by themselves."""
-    names: list[str | None] = list(model.classes) or [None]
-    each = -(-count // len(names))
-    ended = [one.finished for name in names for one in sample(model, each, name, seed=seed)]
-    return sum(ended) / len(ended)
+def calibrate(model: TrainedModel, count: int = 690) -> float:
+    """Set the model's own temperatures: the coldest of LADDER at which at least 98 % of its samples end.
+
+    `count` samples, spread over the classes. Where little data left a model unsure of the end, sharpening the pen
+    sharpens the end away. Returns the share that ends at the temperatures chosen.
+    """
+    labels = torch.arange(len(model.classes)).repeat(-(-count // len(model.classes))) if model.classes else None
+    share = 0.0
+    for temperatures in LADDER:
+        model.temperature, model.pen_temperature = temperatures
+        _, ended = _draw(model, count if labels is None else len(labels), labels, temperatures, seed=0)
+        share = float(ended.float().mean())
+        if share >= ENOUGH:
+            break
+    return share
 
 
 def without_end(mixture: Mixture) -> Mixture:

@@ -16,7 +16,7 @@ from models import checkpoint
 from models.datasets import HELD_OUT_ONE_IN, Batch, Batches, DataError, Drawings, scale_factor
 from models.mixture import Loss, loss
 from models.recipe import Recipe
-from models.sampling import share_ended
+from models.sampling import calibrate
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 STATE, LOG, MODEL = "state.safetensors", "log.jsonl", "model.safetensors"
@@ -159,7 +159,7 @@ def train(
         "training_points": int(batches.lengths.sum()),
         "held_out_drawings": len(held_out),
         "left_out": dict(drawings.left_out),
-        "ended_by_themselves": share_ended(model),
+        "ended_by_themselves": calibrate(model),
     }
     checkpoint.save_model(folder / MODEL, model)
 

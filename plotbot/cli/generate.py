@@ -17,7 +17,7 @@ def sample(
     class_name: Annotated[str, typer.Argument(metavar="CLASS", help="What to draw: cat, dog, 'ice cream', ...")],
     output: Annotated[Path, typer.Option("-o", help="The file to write: .svg or .png (a sheet), .ndjson or .npz.")],
     count: options.Count = 12,
-    temperature: options.Temperature = 0.25,
+    temperature: options.Temperature = None,
     pen_temperature: options.PenTemperature = None,
     seed: options.Seed = 0,
     model: Annotated[Path | None, typer.Option(help="A model.safetensors instead of the shipped ones.")] = None,

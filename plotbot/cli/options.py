@@ -10,8 +10,13 @@ from typing import Annotated, Any
 import typer
 
 Count = Annotated[int, typer.Option("-n", "--count", min=1, max=10_000, help="How many sketches.")]
-Temperature = Annotated[float, typer.Option(help="Chance in the lines: 0.1 sure of itself, 1.0 as wild as the data.")]
-PenTemperature = Annotated[float | None, typer.Option(help="Chance in pen lifts and the end; 0.5 + 0.5 T by default.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(help="Chance in the lines: 0.1 sure of itself, 1.0 as wild as the data; the model's own."),
+]
+PenTemperature = Annotated[
+    float | None, typer.Option(help="Chance in pen lifts and the end; at least 0.5 + T / 2 and the model's own.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same.")]
 Paper = Annotated[str, typer.Option(help="a0 to a6, letter, or WIDTHxHEIGHT such as 210x297mm.")]
 Landscape = Annotated[bool, typer.Option("--landscape", help="Lay the paper's longer side across.")]

@@ -16,7 +16,7 @@ from plotbot.cli.options import report
 def draw(
     class_name: Annotated[str, typer.Argument(metavar="CLASS", help="What to draw: cat, dog, 'ice cream', ...")],
     count: options.Count = 12,
-    temperature: options.Temperature = 0.25,
+    temperature: options.Temperature = None,
     pen_temperature: options.PenTemperature = None,
     paper: options.Paper = "a4",
     landscape: options.Landscape = False,
@@ -61,7 +61,7 @@ def draw(
         "sketches": len(sketches),
         "replaced_because_they_did_not_end": replaced,
         "seed": seed,
-        "temperature": temperature,
+        "temperature": model.temperature if temperature is None else temperature,
         "paper_mm": list(size),
         "page_turned_to_fit": toolpath.rotated,
         "machine": profile.name,

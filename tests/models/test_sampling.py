@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.checkpoint import TrainedModel
-from models.sampling import SamplingError, pen_temperature_for, sample
+from models.sampling import SamplingError, calibrate, pen_temperature_for, sample
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 
@@ -50,6 +50,17 @@ def test_a_cold_pen_follows_the_likeliest_state() -> None:
     warm = np.concatenate([one.stroke3[:, 2] for one in sample(hot, 50, "cat", pen_temperature=1.0)])
     assert cold.mean() == 0
     assert warm.mean() > 0.05
+
+
+def test_calibration_warms_the_pen_until_sketches_end() -> None:
+    # An even chance of each pen state but for the end, which has about one in 60: sharpened, it is too rare.
+    unsure, sure = untrained(end_logit=-3.4, max_points=150), untrained(end_logit=2.0)
+    assert calibrate(unsure, 200) > calibrate(untrained(end_logit=-50), 20) == 0.0
+    assert (unsure.temperature, unsure.pen_temperature) > (0.25, 0.625)
+    assert calibrate(sure, 200) == 1.0
+    assert (sure.temperature, sure.pen_temperature) == (0.25, 0.625)
+    cool, warm = (sample(unsure, 100, "cat", pen_temperature=one) for one in (0.5, None))
+    assert sum(one.finished for one in warm) > sum(one.finished for one in cool)
 
 
 def test_the_pens_own_temperature_follows_the_rule() -> None:
