@@ -56,7 +56,8 @@ def evaluate(
             for progress in train_judge(known, training):
                 update(progress.step / progress.steps, f"{progress.right:.1%} right")
         save_judge(judge, known)
-    mine = [name for name in known.classes if name in trained.classes or not trained.classes]
+    draws = trained.classes or (trained.about.get("draws"),)  # an imported decoder knows no classes, but its subject
+    mine = [name for name in known.classes if name in draws]
     if not mine:
         raise InputError(f"{model}: draws none of the classes that the judge knows: {', '.join(known.classes)}")
     hall = Exhibition(known, training, held_out)
