@@ -33,7 +33,7 @@ def card(model: TrainedModel, name: str) -> str:
         ("training drawings", f"{results['training_drawings']:,} ({results['training_points']:,} points)"),
         ("held-out drawings", f"{results['held_out_drawings']:,}, never trained on"),
         ("left out", left_out),
-        ("longest drawing", f"{model.max_points} points; samples are capped there"),
+        ("longest drawing", f"{model.max_points} points; samples are cut at half as many again"),
         ("scale factor", f"{model.scale_factor:.3f} px of 0..255 per model unit"),
         ("held-out loss", f"**{results['held_out_nats_per_point']:.3f}** nats per point (offset and pen)"),
         ("the same of one Gaussian and pen frequencies", f"{results['baseline_nats_per_point']:.3f} nats per point"),

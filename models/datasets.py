@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import strokes
+from models.recipe import Recipe
 
 LIMIT = 1000.0  # offsets are clamped to +-1000 px, as in the reference: a few files hold wild points
 HELD_OUT_ONE_IN = 20
@@ -254,6 +255,20 @@ def augment(
     return out, np.bincount(owner[kept], minlength=len(lengths))
 
 
+def mirror(rows: NDArray[np.float32], lengths: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Turn about half of the drawings, laid end to end as in augment, left to right, each within its own box.
+
+    Not in the paper: it doubles the drawings of what has no side, such as animals.
+    """
+    first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    x = np.cumsum(rows[:, 0], dtype=np.float64)
+    x -= np.repeat(x[first] - rows[first, 0], lengths)
+    out = rows.copy()
+    out[:, 0] *= -1
+    out[first, 0] = np.maximum.reduceat(x, first) + np.minimum.reduceat(x, first) - x[first]
+    return np.where(np.repeat(rng.random(len(lengths)) < 0.5, lengths)[:, None], out, rows)
+
+
 @dataclass(frozen=True)
 class Batch:
     """Drawings padded to their longest: stroke-5 `rows` `(B, T, 5)` beginning with the start token and ending with
@@ -283,8 +298,8 @@ class Batches:
         weight = count[self.labels] ** (balance - 1)
         self.weight = weight / weight.sum()
 
-    def train(self, number: int, scale: float = 0.15, drop: float = 0.10) -> Batch:
-        """Training batch `number`, drawn with replacement by class balance, augmented."""
+    def train(self, number: int, recipe: Recipe) -> Batch:
+        """Training batch `number`, drawn with replacement by class balance, augmented as the recipe has it."""
         pool, place = divmod(number, POOL_BATCHES)
         rng = np.random.default_rng([self.seed, pool])
         drawn = rng.choice(len(self.lengths), size=POOL_BATCHES * self.batch, p=self.weight)
@@ -292,7 +307,10 @@ class Batches:
         which = by_length.reshape(POOL_BATCHES, self.batch)[rng.permutation(POOL_BATCHES)[place]]
         rows, lengths = self._gather(which)
         rng = np.random.default_rng([self.seed, number, 1])
-        return self._pad(*augment(rows, lengths, rng, scale, drop), self.labels[which])
+        if recipe.mirror:
+            rows = mirror(rows, lengths, rng)
+        rows, lengths = augment(rows, lengths, rng, recipe.scale_augment, recipe.drop_augment)
+        return self._pad(rows, lengths, self.labels[which])
 
     def all(self) -> Iterator[Batch]:
         """Every drawing once, as it is, in batches of similar length; none is left over."""

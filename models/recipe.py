@@ -35,6 +35,7 @@ class Recipe:
     clip: float = 1.0  # gradient norm
     scale_augment: float = 0.15
     drop_augment: float = 0.10
+    mirror: bool = False  # draw about half of the drawings left to right: for what has no side
     evaluate_every: int = 500
     seed: int = 0
 

@@ -14,6 +14,7 @@ from models.mixture import Mixture
 
 LADDER = ((0.25, 0.625), (0.25, 0.75), (0.25, 0.85), (0.25, 1.0), (0.3, 1.0), (0.35, 1.0), (0.4, 1.0))
 ENOUGH = 0.98
+SLACK = 1.5  # a cold network draws on a little longer than what it learnt from
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
 
@@ -27,6 +28,11 @@ def pen_temperature_for(temperature: float) -> float:
     (The rule of magenta's browser demos.) A model may need more: see calibrate.
     """
     return 0.5 + 0.5 * temperature
+
+
+def cap_of(model: TrainedModel) -> int:
+    """The most points of a sample: half as many again as the longest drawing that the model was trained on."""
+    return round(SLACK * model.max_points)
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ def sample(
 
     `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's three
     states have a temperature of their own. Unless given, the first is the model's own, the second the larger of
-    the model's own and `pen_temperature_for(temperature)`. A sketch ends at its first p3, or is capped at the
-    longest drawing the model was trained on and says so in `finished`; no sketch ends before its second point.
+    the model's own and `pen_temperature_for(temperature)`. A sketch ends at its first p3, or is cut at `cap_of(model)`
+    points and says so in `finished`; no sketch ends before its second point.
     Raises SamplingError for a class the model does not draw or a temperature out of range.
     """
     temperature = model.temperature if temperature is None else temperature
@@ -69,7 +75,7 @@ def sample(
     scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
     origin = np.zeros((int(model.starts_at_first_point), 3), dtype=np.float32)
     return [
-        Sketch(np.concatenate([origin, strokes.from_stroke5(one[: model.max_points]) * scale]), bool(end))
+        Sketch(np.concatenate([origin, strokes.from_stroke5(one[: cap_of(model)]) * scale]), bool(end))
         for one, end in zip(rows.numpy(), ended, strict=True)
     ]
 
@@ -78,15 +84,16 @@ def sample(
 def _draw(
     model: TrainedModel, count: int, labels: torch.Tensor | None, temperatures: tuple[float, float], seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows `(B, max_points + 1, 5)` in model units, and which of them ended `(B,)`."""
+    """Rows `(B, cap + 1, 5)` in model units, and which of them ended `(B,)`."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
     generator = torch.Generator().manual_seed(seed)
     row = torch.from_numpy(strokes.START_TOKEN).expand(count, 1, 5)
     state = model.network.start(labels, count)
-    rows = torch.zeros(count, model.max_points + 1, 5)
+    cap = cap_of(model)
+    rows = torch.zeros(count, cap + 1, 5)
     ended = torch.zeros(count, dtype=torch.bool)
-    for step in range(model.max_points + 1):
+    for step in range(cap + 1):
         mixture, state = model.network(row, labels, state)
         mixture = mixture.sharpen(*temperatures)
         if step < AT_LEAST:

@@ -122,7 +122,7 @@ def train(
     try:
         for step in range(first, recipe.steps):
             adam.param_groups[0]["lr"] = recipe.learning_rate_at(step)
-            one = batch_loss(network, batches.train(step, recipe.scale_augment, recipe.drop_augment), device)
+            one = batch_loss(network, batches.train(step, recipe), device)
             adam.zero_grad(set_to_none=True)
             one.per_point.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)

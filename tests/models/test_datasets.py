@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 from models import datasets, strokes
 from models.datasets import Batches, DataError, Drawings
+from models.recipe import Recipe
+
+PLAIN = Recipe("plain")
 
 
 def write_ndjson(path: Path, drawings: list[dict[str, object]]) -> Path:
@@ -255,6 +258,19 @@ def test_point_drop_moves_no_corner_that_stays(seed: int, drop: float) -> None:
             np.testing.assert_array_equal(one[-1], other[-1])
 
 
+def test_a_mirrored_drawing_lies_in_its_own_box_the_other_way_round() -> None:
+    drawings = made_up(40)
+    rows, lengths = np.concatenate(drawings.sketches), np.array([len(one) for one in drawings.sketches])
+    out = datasets.mirror(rows, lengths, np.random.default_rng(0))
+    turned = 0
+    for before, after in zip(drawings.sketches, np.split(out, np.cumsum(lengths)[:-1]), strict=True):
+        old, new = (np.concatenate(strokes.to_polylines(one)) for one in (before, after))
+        expected = np.column_stack([old[:, 0].max() + old[:, 0].min() - old[:, 0], old[:, 1]])
+        assert np.array_equal(new, old) or np.allclose(new, expected)
+        turned += not np.array_equal(new, old)
+    assert 8 < turned < 32
+
+
 def test_point_drop_drops_its_share_of_the_droppable() -> None:
     line = np.column_stack([np.ones(100_000), np.zeros(100_000), np.zeros(100_000)]).astype(np.float32)
     line[-1, 2] = 1
@@ -267,15 +283,17 @@ def test_training_batches_are_augmented_and_the_judged_are_not() -> None:
     drawings = made_up(64)
     batches = Batches(drawings, scale=10.0, batch=16)
     plain = {one.rows[:, 1:].tobytes() for one in batches.all()}
-    assert batches.train(0).rows[:, 1:].tobytes() not in plain
+    assert batches.train(0, PLAIN).rows[:, 1:].tobytes() not in plain
 
 
 def test_a_batch_depends_on_seed_and_number_alone() -> None:
     drawings = made_up(64)
     one, other = (Batches(drawings, 10.0, batch=8, seed=3) for _ in range(2))
-    one.train(0), one.train(5)
-    np.testing.assert_array_equal(one.train(41).rows, other.train(41).rows)
-    assert not np.array_equal(Batches(drawings, 10.0, 8, seed=4).train(41).lengths, other.train(41).lengths)
+    one.train(0, PLAIN), one.train(5, PLAIN)
+    np.testing.assert_array_equal(one.train(41, PLAIN).rows, other.train(41, PLAIN).rows)
+    assert not np.array_equal(
+        Batches(drawings, 10.0, 8, seed=4).train(41, PLAIN).lengths, other.train(41, PLAIN).lengths
+    )
 
 
 def test_judging_leaves_no_drawing_out() -> None:
@@ -297,7 +315,7 @@ def test_balance_decides_how_often_a_rare_class_is_drawn() -> None:
 
     def share(balance: float) -> float:
         batches = Batches(drawings, 1.0, batch=100, balance=balance)
-        return float(np.mean([batches.train(number).labels.mean() for number in range(32)]))
+        return float(np.mean([batches.train(number, PLAIN).labels.mean() for number in range(32)]))
 
     assert share(1.0) == pytest.approx(0.05, abs=0.02)
     assert share(0.0) == pytest.approx(0.5, abs=0.05)

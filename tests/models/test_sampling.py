@@ -26,7 +26,7 @@ def test_the_same_seed_draws_the_same() -> None:
 
 def test_a_sketch_without_an_end_is_capped_and_says_so() -> None:
     sketches = sample(untrained(end_logit=-50), 4, "cat")
-    assert [len(one.stroke3) for one in sketches] == [30] * 4
+    assert [len(one.stroke3) for one in sketches] == [45] * 4
     assert not any(one.finished for one in sketches)
 
 
