@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from models import metrics, strokes
 from models.checkpoint import TrainedModel
-from models.datasets import Batches, DataError, Drawings
+from models.datasets import Batches, Drawings
 from models.judge import Judge
 from models.raster import rasterise
+from models.readers import DataError
 from models.sampling import Sketch, sample
 from models.training import evaluate as held_out_loss
 

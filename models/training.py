@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from models import checkpoint
-from models.datasets import HELD_OUT_ONE_IN, Batch, Batches, DataError, Drawings, scale_factor
+from models.datasets import HELD_OUT_ONE_IN, Batch, Batches, Drawings, scale_factor
 from models.mixture import Loss, loss
+from models.readers import DataError
 from models.recipe import Recipe
 from models.sampling import calibrate
 from models.sketch_rnn import SketchRNN, SketchRNNConfig

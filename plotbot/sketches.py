@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from models import strokes
-from models.datasets import read
+from models.readers import read
 from plotbot.files import write_beside
 from plotbot.units import InputError
 

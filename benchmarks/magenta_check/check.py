@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from models import strokes
 from models.checkpoint import TrainedModel
-from models.datasets import read_ndjson
 from models.pretrained import PIXEL_FACTOR, import_magenta
+from models.readers import read_ndjson
 
 HERE = Path(__file__).parent
 LIMIT, DRAWINGS, AT_LEAST = 1e-4, 12, 20

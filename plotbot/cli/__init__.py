@@ -33,7 +33,7 @@ app.add_typer(machine.machines, name="machine")
 FORESEEN = {
     "plotbot.units": "InputError",
     "models.checkpoint": "CheckpointError",
-    "models.datasets": "DataError",
+    "models.readers": "DataError",
     "models.fetch": "FetchError",
     "models.recipe": "RecipeError",
     "models.sampling": "SamplingError",

@@ -54,7 +54,7 @@ def show_data(
     as_json: options.Json = False,
 ) -> None:
     """Count the drawings of a file: strokes, dots, points, by split where it has one; show 48 of them with -o."""
-    from models import datasets
+    from models import datasets, readers
     from models.fetch import cache_folder
     from plotbot.sheet import write_contact_sheet
     from plotbot.units import InputError
@@ -62,17 +62,17 @@ def show_data(
     if output is not None and output.suffix != ".png":
         raise InputError(f"{output}: the sheet is a picture; name it .png")
     path = Path(source)
-    if not path.exists() and path.suffix not in datasets.SUFFIXES:
-        path = datasets.find(cache_folder(), source)
-    parts, left_out = datasets.read(path)
+    if not path.exists() and path.suffix not in readers.SUFFIXES:
+        path = readers.find(cache_folder(), source)
+    parts, left_out = readers.read(path)
     sketches = [one for part in parts.values() for one in part]
     if not sketches:
         raise InputError(f"{path}: holds no drawings; fetch it again")
     facts: dict[str, Any] = {"file": str(path), **datasets.counts(sketches)}
-    unrecognised = left_out[datasets.UNRECOGNISED]
-    if list(parts) == [datasets.WHOLE]:
+    unrecognised = left_out[readers.UNRECOGNISED]
+    if list(parts) == [readers.WHOLE]:
         facts |= {"drawings": len(sketches) + unrecognised, "recognised": len(sketches)}
-    splits = {name: datasets.counts(part) for name, part in parts.items() if name != datasets.WHOLE}
+    splits = {name: datasets.counts(part) for name, part in parts.items() if name != readers.WHOLE}
     if output is not None:
         write_contact_sheet(sketches, output)
         facts["written"] = str(output)

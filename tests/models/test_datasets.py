@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import datasets, strokes
-from models.datasets import Batches, DataError, Drawings
+from models import datasets, readers, strokes
+from models.datasets import Batches, Drawings
+from models.readers import DataError
 from models.recipe import Recipe
 
 PLAIN = Recipe("plain")
@@ -40,7 +41,7 @@ def made_up(count: int, seed: int = 0, classes: int = 2) -> Drawings:
 def test_simplified_ndjson_is_taken_as_it_stands(tmp_path: Path) -> None:
     record = {"word": "cat", "recognized": True, "drawing": [[[0, 255], [0, 10]], [[7, 7], [9, 9]]]}
     unrecognised = record | {"recognized": False}
-    sketches, left_out = datasets.read_ndjson(write_ndjson(tmp_path / "cat.ndjson", [record, unrecognised]))
+    sketches, left_out = readers.read_ndjson(write_ndjson(tmp_path / "cat.ndjson", [record, unrecognised]))
     assert [line.tolist() for line in strokes.to_polylines(sketches[0])] == [
         [[0, 0], [255, 10]],
         [[7, 9], [7, 9]],
@@ -51,7 +52,7 @@ def test_simplified_ndjson_is_taken_as_it_stands(tmp_path: Path) -> None:
 def test_raw_ndjson_goes_through_the_preparation(tmp_path: Path) -> None:
     x = np.linspace(100, 300, 201)
     record = {"drawing": [[x.tolist(), [50.0] * 201, list(range(201))]]}
-    sketches, _ = datasets.read_ndjson(write_ndjson(tmp_path / "line.ndjson", [record]))
+    sketches, _ = readers.read_ndjson(write_ndjson(tmp_path / "line.ndjson", [record]))
     assert strokes.to_polylines(sketches[0])[0].tolist() == [[0, 0], [255, 0]]
 
 
@@ -60,7 +61,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "cat.ndjson"
     path.write_text('{"drawing": [[[1, 2], [3, 4]]]}\n' + line + "\n")
     with pytest.raises(DataError, match=r"cat\.ndjson, line 2: not a Quick, Draw! drawing"):
-        datasets.read_ndjson(path)
+        readers.read_ndjson(path)
 
 
 def test_npz_with_object_arrays_is_read_without_running_code(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_npz_with_object_arrays_is_read_without_running_code(tmp_path: Path) -> 
     members[0] = np.array([[5, 5, 0], [2000, 3, 1]], dtype=np.int16)
     members[1] = np.array([[1, 1, 1]], dtype=np.int16)
     np.savez(tmp_path / "cat.npz", train=members)
-    drawings = datasets.read_npz(tmp_path / "cat.npz")
+    drawings = readers.read_npz(tmp_path / "cat.npz")
     assert drawings["train"][0].tolist() == [[5, 5, 0], [1000, 3, 1]]  # clamped at the reference's limit
     assert len(drawings["train"]) == 2
 
@@ -84,7 +85,7 @@ def test_npz_that_would_run_code_is_refused(tmp_path: Path) -> None:
         header += b" " * (64 - (len(header) + 11) % 64) + b"\n"
         archive.writestr("train.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + blob)
     with pytest.raises(DataError, match="which is no array"):
-        datasets.read_npz(tmp_path / "cat.npz")
+        readers.read_npz(tmp_path / "cat.npz")
     assert not (tmp_path / "pwned").exists()
 
 
@@ -103,7 +104,7 @@ def test_a_missing_class_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no CLASS\.npz, \.ndjson or \.bin files"):
         datasets.load(tmp_path, [])
     with pytest.raises(DataError, match="what is this"):
-        datasets.read(tmp_path / "cat.txt")
+        readers.read(tmp_path / "cat.txt")
 
 
 # A stroke is its x bytes and as many y bytes; a drawing is whether it was recognised, and its strokes.
@@ -127,7 +128,7 @@ def binary(drawings: Made) -> bytes:
 def test_what_is_written_in_the_binary_form_is_read_again(tmp_path_factory: pytest.TempPathFactory, made: Made) -> None:
     path = tmp_path_factory.mktemp("binary") / "cat.bin"
     path.write_bytes(binary(made))
-    sketches, left_out = datasets.read_binary(path)
+    sketches, left_out = readers.read_binary(path)
     expected = [[np.array([list(x), list(y)]).T.tolist() for x, y in lines] for recognised, lines in made if recognised]
     assert [[line.tolist() for line in strokes.to_polylines(one)] for one in sketches] == expected
     assert left_out.total() == len(made) - len(expected)
@@ -143,11 +144,11 @@ def test_a_cut_binary_file_is_named_with_the_byte(
     cut = data.draw(st.integers(1, len(whole) - 1))
     path.write_bytes(whole[:cut])
     if cut in ends:
-        assert sum(map(len, datasets.read(path)[0].values())) <= ends.index(cut)
+        assert sum(map(len, readers.read(path)[0].values())) <= ends.index(cut)
         return
     begins = max(end for end in ends if end < cut)
     with pytest.raises(DataError, match=rf"cat\.bin, byte {cut}: the file ends .* begins at byte {begins}; fetch"):
-        datasets.read_binary(path)
+        readers.read_binary(path)
 
 
 @pytest.mark.parametrize("blob", [b"\x89PNG\r\n\x1a\n" * 9, b'{"word":"cat","drawing":[[[1,2],[3,4]]]}\n', bytes(40)])
@@ -155,7 +156,7 @@ def test_foreign_bytes_are_no_binary_drawings(tmp_path: Path, blob: bytes) -> No
     path = tmp_path / "cat.bin"
     path.write_bytes(binary([(True, [(b"ab", b"cd")])]) + blob)
     with pytest.raises(DataError, match=r"cat\.bin, byte 23: not a Quick, Draw! drawing"):
-        datasets.read_binary(path)
+        readers.read_binary(path)
 
 
 def write_npz(path: Path, **splits: list[np.ndarray]) -> Path:
@@ -201,10 +202,10 @@ def test_an_npz_without_valid_and_test_is_split_by_checksum(tmp_path: Path) -> N
 
 def test_of_several_files_of_a_class_the_one_with_a_split_is_read_first(tmp_path: Path) -> None:
     (tmp_path / "cat.bin").write_bytes(binary([(True, [(b"ab", b"cd")])]))
-    assert datasets.find(tmp_path, "cat").suffix == ".bin"
+    assert readers.find(tmp_path, "cat").suffix == ".bin"
     assert len(datasets.load(tmp_path, [])) == 1
     write_ndjson(tmp_path / "cat.ndjson", [])
-    assert datasets.find(tmp_path, "cat").suffix == ".ndjson"
+    assert readers.find(tmp_path, "cat").suffix == ".ndjson"
     write_npz(tmp_path / "cat.npz", train=[np.ones((2, 3))] * 5)
     assert len(datasets.load(tmp_path, [])) == 5
 

@@ -10,10 +10,11 @@ import torch
 
 from models import metrics, strokes
 from models.checkpoint import CheckpointError, TrainedModel
-from models.datasets import DataError, Drawings
+from models.datasets import Drawings
 from models.evaluation import Exhibition, loss_on
 from models.judge import Judge, load_judge, save_judge, train_judge
 from models.raster import rasterise
+from models.readers import DataError
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 

@@ -13,7 +13,8 @@ import torch
 
 from models import checkpoint, recipe, strokes, training
 from models.checkpoint import CheckpointError
-from models.datasets import Batches, DataError, Drawings
+from models.datasets import Batches, Drawings
+from models.readers import DataError
 from models.recipe import Recipe, RecipeError, load_recipe
 
 TINY = Recipe("tiny", hidden=32, components=3, embedding=4, steps=60, batch=16, warmup=5, learning_rate=1e-2)
