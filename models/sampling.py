@@ -13,7 +13,7 @@ from models.checkpoint import TrainedModel
 from models.mixture import Mixture
 
 LADDER = ((0.25, 0.625), (0.25, 0.75), (0.25, 0.85), (0.25, 1.0), (0.3, 1.0), (0.35, 1.0), (0.4, 1.0))
-ENOUGH = 0.98
+ENOUGH = 0.97
 SLACK = 1.5  # a cold network draws on a little longer than what it learnt from
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
@@ -134,7 +134,7 @@ def sample_finished(
 
 
 def calibrate(model: TrainedModel, count: int = 690) -> float:
-    """Set the model's own temperatures: the coldest of LADDER at which at least 98 % of its samples end.
+    """Set the model's own temperatures: the coldest of LADDER at which at least 97 % of its samples end.
 
     `count` samples, spread over the classes. Where little data left a model unsure of the end, sharpening the pen
     sharpens the end away. Returns the share that ends at the temperatures chosen.
