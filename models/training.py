@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def baseline_loss(train: Drawings, held_out: Drawings, scale: float) -> float:
 
 def train(
     recipe: Recipe, drawings: Drawings, folder: Path, parent: checkpoint.TrainedModel | None = None
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Follow a recipe in `folder`, yielding progress; write `model.safetensors` at the end.
 
     The state (network, optimiser, step, random state) is saved every minute, and whenever the caller closes the

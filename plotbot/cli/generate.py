@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -86,13 +87,14 @@ def train(
         typer.echo(f"left out: {count:,} {reason}")
     typer.echo(f"training {plan.name} on {len(drawings):,} drawings in {folder} ({best_device()})")
     try:
-        with bar(plan.name) as update:
-            for progress in run(plan, drawings, folder, parent):
+        # Closed, not only left: closing is what saves the state, wherever in this loop Ctrl-C comes.
+        with bar(plan.name) as update, closing(run(plan, drawings, folder, parent)) as steps:
+            for progress in steps:
                 remark = f"step {progress.step:,}/{progress.steps:,}  {progress.train:.3f} nats/point"
                 update(progress.step / progress.steps, f"{remark}  {progress.points_per_second:,.0f} points/s")
                 if progress.held_out is not None:
-                    typer.echo(f"{remark}  held out {progress.held_out:.4f}")
                     write_curve(folder / LOG, folder / "loss.png")
+                    typer.echo(f"{remark}  held out {progress.held_out:.4f}")
     except KeyboardInterrupt:
         typer.echo(f"stopped; the state is in {folder}, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
