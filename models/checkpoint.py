@@ -68,14 +68,24 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) 
     beside.replace(path)
 
 
+def read_header(path: Path, form: str = FORMAT) -> dict[str, Any]:
+    """The header alone of such a file as `read` reads; no weights are read. Raises CheckpointError."""
+    return _read(path, form, with_tensors=False)[1]
+
+
 def read(path: Path, form: str = FORMAT) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header of a file that `write` wrote, in the form `form`. Raises CheckpointError."""
+    return _read(path, form, with_tensors=True)
+
+
+def _read(path: Path, form: str, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such model file; `plotbot models list` shows those at hand")
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["plotbot"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys() if with_tensors else ()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, KeyError, ValueError):
         raise CheckpointError(
             f"{path}: not a plotbot checkpoint (safetensors with a plotbot header); train one or choose another"
@@ -103,8 +113,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
             float(header["scale_factor"]),
             int(header["max_points"]),
             dict(header["about"]),
-            float(header.get("temperature", 0.25)),
-            float(header.get("pen_temperature", 0.625)),
+            float(header.get("temperature", TrainedModel.temperature)),
+            float(header.get("pen_temperature", TrainedModel.pen_temperature)),
             bool(header.get("starts_at_first_point", False)),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -225,10 +225,10 @@ def _is_whole(part: Path, form: str) -> bool:
 def _nearest(class_name: str) -> str:
     """What to say of a class that is not there: the nearest of those that the shipped models know."""
     from models import zoo  # with torch, which nothing else here needs
-    from models.checkpoint import CheckpointError, read
+    from models.checkpoint import CheckpointError, read_header
 
     try:
-        known = {one.lower(): one for one in read(zoo.FOLDER / f"{zoo.FALLBACK}.safetensors")[1]["classes"]}
+        known = {one.lower(): one for one in read_header(zoo.FOLDER / f"{zoo.FALLBACK}.safetensors")["classes"]}
     except (CheckpointError, KeyError):
         known = {}
     near = difflib.get_close_matches(class_name.lower(), known, n=4, cutoff=0.4)

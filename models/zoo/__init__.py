@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.checkpoint import CheckpointError, TrainedModel, load_model, read
+from models.checkpoint import CheckpointError, TrainedModel, load_model, read_header
 
 FOLDER = Path(__file__).parent
 FALLBACK = "everything"
@@ -39,7 +39,7 @@ def find(class_name: str) -> tuple[TrainedModel, str]:
         return load_model(entries[class_name].weights), class_name
     if FALLBACK not in entries:
         raise CheckpointError(f"no model for {class_name!r}, and {FOLDER / FALLBACK}.safetensors is missing")
-    classes = list(read(entries[FALLBACK].weights)[1]["classes"])
+    classes = list(read_header(entries[FALLBACK].weights)["classes"])
     same = {one.lower(): one for one in classes}
     if class_name.lower() not in same:
         near = difflib.get_close_matches(class_name, classes, n=4, cutoff=0.4)

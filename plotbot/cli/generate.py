@@ -108,11 +108,11 @@ def train(
 def list_models(as_json: options.Json = False) -> None:
     """The shipped models: classes, held-out loss, size."""
     from models import zoo
-    from models.checkpoint import read
+    from models.checkpoint import read_header
 
     facts = {}
     for entry in zoo.shipped():
-        header = read(entry.weights)[1]
+        header = read_header(entry.weights)
         about = header["about"]  # a model that was not trained here has no results
         facts[entry.name] = {
             "classes": header["classes"] or [about.get("draws", entry.name)],
@@ -137,17 +137,17 @@ def list_models(as_json: options.Json = False) -> None:
 def show_model(name: Annotated[str, typer.Argument(help="A model of `plotbot models list`, or a class.")]) -> None:
     """The card of a shipped model; for a class, of the model that draws it."""
     from models import zoo
-    from models.checkpoint import read
+    from models.checkpoint import read_header
 
     entries = {one.name: one for one in zoo.shipped()}
     if name not in entries:
         zoo.find(name)
         name = zoo.FALLBACK
     if not entries[name].card.is_file():
-        return report(read(entries[name].weights)[1]["about"], False)
+        return report(read_header(entries[name].weights)["about"], False)
     typer.echo(entries[name].card.read_text(encoding="utf-8"))
     if name == zoo.FALLBACK:
-        typer.echo("Classes: " + ", ".join(read(entries[name].weights)[1]["classes"]))
+        typer.echo("Classes: " + ", ".join(read_header(entries[name].weights)["classes"]))
     return None
 
 
