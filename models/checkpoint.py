@@ -103,7 +103,7 @@ def save_model(path: Path, model: TrainedModel, precision: torch.dtype = torch.f
 def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
     """A model ready to sample or to train on, in float32. Raises CheckpointError."""
     tensors, header = read(path)
-    weights = {name: one.float() for name, one in tensors.items() if not name.startswith(("adam.", "random."))}
+    weights = {name: one.float() for name, one in tensors.items() if not name.startswith(("adam.", "best."))}
     try:
         network = SketchRNN(SketchRNNConfig(**header["network"]))
         network.load_state_dict(weights)

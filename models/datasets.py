@@ -147,13 +147,18 @@ def mirror(rows: NDArray[np.float32], lengths: NDArray[np.int64], rng: np.random
 
 @dataclass(frozen=True)
 class Batch:
-    """Drawings padded to their longest: stroke-5 `rows` `(B, T, 5)` beginning with the start token and ending with
-    at least one end row, `lengths` `(B,)` of real rows, `labels` `(B,)`. Inputs are rows[:, :-1], targets [:, 1:].
+    """Drawings, longest first, padded to the longest: stroke-5 `rows` `(B, T, 5)` beginning with the start token and
+    ending with at least one end row, `lengths` `(B,)` of real rows, `labels` `(B,)`. Inputs are rows[:, :-1],
+    targets rows[:, 1:].
     """
 
     rows: NDArray[np.float32]
     lengths: NDArray[np.int64]
     labels: NDArray[np.int64]
+
+    def share(self, rank: int, world: int) -> Batch:
+        """The part of it that process `rank` of `world` takes."""
+        return Batch(self.rows[rank::world], self.lengths[rank::world], self.labels[rank::world])
 
 
 class Batches:
@@ -186,14 +191,14 @@ class Batches:
         if recipe.mirror:
             rows = mirror(rows, lengths, rng)
         rows, lengths = augment(rows, lengths, rng, recipe.scale_augment, recipe.drop_augment)
-        return self._pad(rows, lengths, self.labels[which])
+        return pad(rows, lengths, self.labels[which])
 
     def all(self) -> Iterator[Batch]:
         """Every drawing once, as it is, in batches of similar length; none is left over."""
         order = np.argsort(self.lengths, kind="stable")
         for first in range(0, len(order), self.batch):
             which = order[first : first + self.batch]
-            yield self._pad(*self._gather(which), self.labels[which])
+            yield pad(*self._gather(which), self.labels[which])
 
     def _gather(self, which: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         lengths = self.lengths[which]
@@ -202,11 +207,13 @@ class Batches:
         )
         return self.rows[first + np.arange(int(lengths.sum()))], lengths
 
-    @staticmethod
-    def _pad(rows: NDArray[np.float32], lengths: NDArray[np.int64], labels: NDArray[np.int64]) -> Batch:
-        padded = np.zeros((len(lengths), int(lengths.max()) + 2, 5), dtype=np.float32)
-        padded[:, 0] = strokes.START_TOKEN
-        ends = np.cumsum(lengths)
-        for one, (end, length) in enumerate(zip(ends, lengths, strict=True)):
-            padded[one, 1:] = strokes.to_stroke5(rows[end - length : end], padded.shape[1] - 1)
-        return Batch(padded, lengths, labels)
+
+def pad(rows: NDArray[np.float32], lengths: NDArray[np.int64], labels: NDArray[np.int64]) -> Batch:
+    """Drawings laid end to end, rows `(sum N, 3)` in model units, as a batch."""
+    padded = np.zeros((len(lengths), int(lengths.max()) + 2, 5), dtype=np.float32)
+    padded[:, 0] = strokes.START_TOKEN
+    ends, order = np.cumsum(lengths), np.argsort(-lengths, kind="stable")
+    for one, which in enumerate(order):
+        drawing = rows[ends[which] - lengths[which] : ends[which]]
+        padded[one, 1:] = strokes.to_stroke5(drawing, padded.shape[1] - 1)
+    return Batch(padded, lengths[order], labels[order])

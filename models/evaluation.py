@@ -54,8 +54,7 @@ class Exhibition:
         held-out are (well under 1 is copying)."""
         made: list[Sketch] = []
         for name in classes:
-            known = name if model.classes else None
-            made += sample(model, per_class, known, temperature, seed=seed)
+            made += sample(model, per_class, name, temperature, seed=seed)
         labels = torch.tensor([self.judge.classes.index(name) for name in classes for _ in range(per_class)])
         logits, features = self.judge.look([one.stroke3 for one in made])
         mine = [place for place, label in enumerate(self.held_out.labels) if self.judge.classes[label] in classes]
@@ -103,7 +102,8 @@ def loss_on(model: TrainedModel, held_out: Drawings) -> float:
             mine.labels.append(model.classes.index(name))
     if not len(mine):
         raise DataError("none of the held-out drawings is of a class that the model draws")
-    return held_out_loss(model.network, Batches(mine, model.scale_factor, 100), torch.device("cpu"))
+    batches = Batches(mine, model.scale_factor, 100)
+    return held_out_loss(model.network, batches, model.max_points, torch.device("cpu")).nats_per_point
 
 
 def _counts(sketches: Sequence[NDArray[np.float32]]) -> dict[str, float]:

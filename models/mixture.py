@@ -50,6 +50,11 @@ class Mixture:
             pen_logits=raw[..., :3],
         )
 
+    def last(self) -> Mixture:
+        """What is said at the last step of `(B, T)`, as `(B, 1)`."""
+        fields = (self.log_pi, self.mu, self.log_sigma, self.rho, self.pen_logits)
+        return Mixture(*(one[:, -1:] for one in fields))
+
     def log_density(self, offset: Tensor) -> Tensor:
         """Log density `(...)` of offsets `(..., 2)` (equation 3, and 24 to 25 of Graves)."""
         z = (offset.unsqueeze(-2) - self.mu) * torch.exp(-self.log_sigma)  # (..., M, 2)

@@ -30,7 +30,7 @@ LAYOUT = "sketchRNN/models/{}.gen.json"
 LARGEST_FILE = 50_000_000  # bytes; Google's are 3 MB
 LONGEST = 10_000  # rows of a drawing; Google's longest are a few hundred
 LARGEST_VALUE = 10.0  # what 32767 stands for
-TORCH_GATES = (0, 2, 1, 3)  # torch's i, f, g, o among their i, j, f, o; its g is their j
+OUR_GATES = (0, 2, 3, 1)  # i, f, o, j among their i, j, f, o
 FORGET_BIAS = 1.0
 PIXEL_FACTOR = 4.0  # Google's px per px of 0..255: the longer side of what its decoders draw is 870 to 1,030 (medians)
 
@@ -72,12 +72,16 @@ def import_magenta(path: Path) -> TrainedModel:
     except ValueError as error:
         raise CheckpointError(f"{path}: not a decoder that Google published: {error}") from None
     about = {
-        "draws": name.replace("_", " "),
         "source": f"{STORAGE}/{LAYOUT.format(name)}, from {path.name}",
         "licence": "Apache-2.0 (Magenta, Google); the drawings it learnt from: Quick, Draw! Dataset, Google, CC BY 4.0",
     }
     return TrainedModel(
-        _network(arrays).eval(), (), scale_factor / PIXEL_FACTOR, rows, about, starts_at_first_point=True
+        _network(arrays).eval(),
+        (name.replace("_", " "),),
+        scale_factor / PIXEL_FACTOR,
+        rows,
+        about,
+        starts_at_first_point=True,
     )
 
 
@@ -124,7 +128,7 @@ def _dequantise(text: Any, shape: list[int], place: int) -> NDArray[np.float64]:
 
 
 def _network(arrays: Arrays) -> SketchRNN:
-    """The five arrays as a network in float32, gates in torch's order, the forget bias added once and for all."""
+    """The five arrays as a network in float32, gates in our order, the forget bias added once and for all."""
     output_kernel, output_bias, input_kernel, hidden_kernel, bias = arrays
     hidden, out = output_kernel.shape
     bias = bias.copy()
@@ -132,13 +136,12 @@ def _network(arrays: Arrays) -> SketchRNN:
 
     def gates(columns: NDArray[np.float64]) -> NDArray[np.float64]:
         blocks = np.split(columns, 4, axis=-1)
-        return np.concatenate([blocks[gate] for gate in TORCH_GATES], axis=-1).T
+        return np.concatenate([blocks[gate] for gate in OUR_GATES], axis=-1).T
 
     weights = {
-        "lstm.weight_ih_l0": gates(input_kernel),
-        "lstm.weight_hh_l0": gates(hidden_kernel),
-        "lstm.bias_ih_l0": gates(bias),
-        "lstm.bias_hh_l0": np.zeros(4 * hidden),
+        "cell.input_weight": gates(input_kernel),
+        "cell.recurrent_weight": gates(hidden_kernel),
+        "cell.bias": gates(bias),
         "head.weight": output_kernel.T,
         "head.bias": output_bias,
     }

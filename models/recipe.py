@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from models.cells import CELLS
+
 FOLDER = Path(__file__).parent / "recipes"
 
 
@@ -24,9 +26,18 @@ class Recipe:
     min_points: int = 2  # drawings under or over are left out, and counted
     max_points: int = 250
     balance: float = 1.0  # a class of n drawings is drawn n ** balance times as often as a class of one
+    labels: bool = True  # condition the network on the class; False: it is told nothing, as in the paper
+    cell: str = "lstm"
     hidden: int = 512
     components: int = 20
     embedding: int = 32
+    latent: int = 0  # width of z; 0: decoder only
+    encoder: int = 256
+    keep: float = 0.90  # recurrent dropout keeps this share
+    kl_weight: float = 0.5  # w_KL
+    kl_start: float = 0.01  # eta_min: what share of the weight the annealing begins at
+    kl_rate: float = 0.99995  # R: what is missing from the whole weight shrinks by this at every step
+    kl_floor: float = 0.20  # KL_min: below it the KL costs no more
     steps: int = 10_000
     batch: int = 100
     learning_rate: float = 1e-3
@@ -37,12 +48,17 @@ class Recipe:
     drop_augment: float = 0.10
     mirror: bool = False  # draw about half of the drawings left to right: for what has no side
     evaluate_every: int = 500
+    patience: int = 0  # stop after so many evaluations without a better one, and keep the best; 0: never
     seed: int = 0
 
     def learning_rate_at(self, step: int) -> float:
         """Warm up, stay, then fall linearly to zero: a run can be lengthened, or its fall begun early."""
         fall = max(1.0, self.decay * self.steps)
         return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup), (self.steps - step) / fall)
+
+    def kl_weight_at(self, step: int) -> float:
+        """w_KL times eta = 1 - (1 - eta_min) R^step (Ha and Eck, supplement, equation 4)."""
+        return self.kl_weight * (1 - (1 - self.kl_start) * self.kl_rate**step)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,6 +92,10 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
             raise RecipeError(f"{path}: {key} must not be negative, and is {value}")
         checked[key] = value
     recipe = Recipe(**checked)
+    if recipe.cell not in CELLS:
+        raise RecipeError(f"{path}: no cell {recipe.cell!r}; there are {', '.join(CELLS)}")
+    if not 0 < recipe.keep <= 1:
+        raise RecipeError(f"{path}: keep is the share kept by dropout, above 0 and up to 1, and not {recipe.keep:g}")
     if recipe.steps < 1 or recipe.batch < 1 or recipe.hidden < 1 or recipe.components < 1:
         raise RecipeError(f"{path}: steps, batch, hidden and components must be at least 1")
     return recipe

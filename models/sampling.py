@@ -15,6 +15,7 @@ from models.mixture import Mixture
 LADDER = ((0.25, 0.625), (0.25, 0.75), (0.25, 0.85), (0.25, 1.0), (0.3, 1.0), (0.35, 1.0), (0.4, 1.0))
 ENOUGH = 0.97
 SLACK = 1.5  # a cold network draws on a little longer than what it learnt from
+GO_ON = 0.8  # where fewer than this share of a batch still draw, the others leave it
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
 
@@ -43,6 +44,40 @@ class Sketch:
     finished: bool
 
 
+def temperatures(model: TrainedModel, temperature: float | None, pen_temperature: float | None) -> tuple[float, float]:
+    """tau of equation 8 (sigma squared times tau, mixture weights to the power 1/tau) and the pen's own.
+
+    Where not given, the first is the model's own, the second the larger of the model's own and
+    `pen_temperature_for(temperature)`. Raises SamplingError out of range.
+    """
+    temperature = model.temperature if temperature is None else temperature
+    if pen_temperature is None:
+        pen_temperature = max(pen_temperature_for(temperature), model.pen_temperature)
+    if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
+        raise SamplingError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
+    return temperature, pen_temperature
+
+
+def labels_of(model: TrainedModel, count: int, class_name: str | None) -> torch.Tensor | None:
+    """`count` labels of a class, None for a network that is told none. A model of one class needs no name.
+
+    Raises SamplingError, with what the model knows."""
+    if class_name is not None and class_name not in model.classes:
+        if len(model.classes) == 1:
+            raise SamplingError(f"this model draws {model.classes[0]!r} and nothing else, not {class_name!r}")
+        raise SamplingError(f"this model does not know {class_name!r}; it knows {', '.join(model.classes[:8])}")
+    if not model.network.config.classes:
+        if class_name is not None and len(model.classes) > 1:
+            both = " and ".join(model.classes)
+            raise SamplingError(
+                f"this model draws {both} as they come and cannot be told which; leave out {class_name!r}"
+            )
+        return None
+    if class_name is None and len(model.classes) > 1:
+        raise SamplingError(f"this model must be told what to draw: {', '.join(model.classes[:8])}, ...")
+    return torch.full((count,), 0 if class_name is None else model.classes.index(class_name))
+
+
 def sample(
     model: TrainedModel,
     count: int,
@@ -53,57 +88,81 @@ def sample(
 ) -> list[Sketch]:
     """Draw `count` sketches of a class the model knows (None for an unconditional one), all in one batch.
 
-    `temperature` is tau of equation 8: sigma squared times tau, mixture weights to the power 1/tau. The pen's three
-    states have a temperature of their own. Unless given, the first is the model's own, the second the larger of
-    the model's own and `pen_temperature_for(temperature)`. A sketch ends at its first p3, or is cut at `cap_of(model)`
-    points and says so in `finished`; no sketch ends before its second point.
+    For `temperatures`, see there; a VAE's z are drawn from N(0, 1). A sketch ends at its first p3, or is cut at
+    `cap_of(model)` points and says so in `finished`; no sketch ends before its second point.
     Raises SamplingError for a class the model does not draw or a temperature out of range.
     """
-    temperature = model.temperature if temperature is None else temperature
-    if pen_temperature is None:
-        pen_temperature = max(pen_temperature_for(temperature), model.pen_temperature)
-    if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
-        raise SamplingError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
-    labels = None
-    if model.classes:
-        if class_name not in model.classes:
-            raise SamplingError(f"this model does not know {class_name!r}; it knows {', '.join(model.classes[:8])}")
-        labels = torch.full((count,), model.classes.index(class_name))
-    elif class_name is not None and class_name != model.about.get("draws", class_name):
-        raise SamplingError(f"this model draws {model.about['draws']!r} and nothing else, not {class_name!r}")
-    rows, ended = _draw(model, count, labels, (temperature, pen_temperature), seed)
+    z = None
+    if width := model.network.config.latent:
+        z = torch.randn(count, width, generator=torch.Generator().manual_seed(seed + 1))
+    return decode(model, count, z, class_name, temperatures(model, temperature, pen_temperature), seed)
+
+
+def decode(
+    model: TrainedModel,
+    count: int,
+    z: torch.Tensor | None,
+    class_name: str | None,
+    heat: tuple[float, float],
+    seed: int,
+    given: NDArray[np.float32] | None = None,
+) -> list[Sketch]:
+    """Draw `count` sketches from latent vectors `(count, latent)`, or None, at the two temperatures `heat`.
+
+    With `given`, the rows `(P, 3)` of an unfinished drawing in px of 0..255, each sketch begins with them, untouched.
+    Raises SamplingError.
+    """
+    labels = labels_of(model, count, class_name)
     scale = np.array([model.scale_factor, model.scale_factor, 1], dtype=np.float32)
-    origin = np.zeros((int(model.starts_at_first_point), 3), dtype=np.float32)
+    given = np.zeros((0, 3), dtype=np.float32) if given is None else given
+    origin = np.zeros((int(model.starts_at_first_point and not len(given)), 3), dtype=np.float32)
+    prefix = strokes.to_stroke5(given / scale, len(given) + 1)[int(model.starts_at_first_point) : len(given)]
+    if len(given) >= cap_of(model):
+        raise SamplingError(
+            f"the drawing has {len(given)} points, and this model's are at most {cap_of(model)}; simplify it"
+        )
+    rows, ended = _draw(model, count, labels, z, heat, seed, torch.from_numpy(prefix))
     return [
-        Sketch(np.concatenate([origin, strokes.from_stroke5(one[: cap_of(model)]) * scale]), bool(end))
+        Sketch(np.concatenate([origin, given, strokes.from_stroke5(one) * scale]), bool(end))
         for one, end in zip(rows.numpy(), ended, strict=True)
     ]
 
 
 @torch.inference_mode()
 def _draw(
-    model: TrainedModel, count: int, labels: torch.Tensor | None, temperatures: tuple[float, float], seed: int
+    model: TrainedModel,
+    count: int,
+    labels: torch.Tensor | None,
+    z: torch.Tensor | None,
+    heat: tuple[float, float],
+    seed: int,
+    prefix: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows `(B, cap + 1, 5)` in model units, and which of them ended `(B,)`."""
+    """New rows `(B, cap - P, 5)` in model units after those of `prefix` `(P, 5)`, and which drawings ended `(B,)`."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
     generator = torch.Generator().manual_seed(seed)
-    row = torch.from_numpy(strokes.START_TOKEN).expand(count, 1, 5)
-    state = model.network.start(labels, count)
-    cap = cap_of(model)
-    rows = torch.zeros(count, cap + 1, 5)
-    ended = torch.zeros(count, dtype=torch.bool)
-    for step in range(cap + 1):
-        mixture, state = model.network(row, labels, state)
-        mixture = mixture.sharpen(*temperatures)
-        if step < AT_LEAST:
+    inputs = torch.cat([torch.from_numpy(strokes.START_TOKEN)[None], prefix]).expand(count, -1, 5)
+    condition = model.network.condition(labels, z)
+    state = model.network.start(condition, count)
+    steps = cap_of(model) - len(prefix)
+    rows, ended = torch.zeros(count, steps, 5), torch.zeros(count, dtype=torch.bool)
+    going = torch.arange(count)
+    for step in range(steps):
+        mixture, state = model.network(inputs, condition, state)
+        mixture = mixture.last().sharpen(*heat)
+        if step + len(prefix) < AT_LEAST:
             mixture = without_end(mixture)
         offset, pen = mixture.sample(generator)  # (B, 1, 2), (B, 1)
-        row = torch.cat([offset, torch.nn.functional.one_hot(pen, 3).float()], dim=-1)
-        rows[:, step] = row[:, 0]
-        ended |= pen[:, 0] == strokes.END
-        if ended.all():
+        inputs = torch.cat([offset, torch.nn.functional.one_hot(pen, 3).float()], dim=-1)
+        rows[going, step] = inputs[:, 0]
+        ended[going] |= pen[:, 0] == strokes.END
+        more = ~ended[going]
+        if not more.any():
             break
+        if more.sum() < GO_ON * len(going):
+            going, inputs, state = going[more], inputs[more], state[more]
+            condition = None if condition is None else condition[more]
     torch.set_num_threads(threads)
     return rows, ended
 
@@ -139,11 +198,16 @@ def calibrate(model: TrainedModel, count: int = 690) -> float:
     `count` samples, spread over the classes. Where little data left a model unsure of the end, sharpening the pen
     sharpens the end away. Returns the share that ends at the temperatures chosen.
     """
-    labels = torch.arange(len(model.classes)).repeat(-(-count // len(model.classes))) if model.classes else None
+    classes, labels, z = model.network.config.classes, None, None
+    if classes:
+        labels = torch.arange(classes).repeat(-(-count // classes))
+        count = len(labels)
+    if width := model.network.config.latent:
+        z = torch.randn(count, width, generator=torch.Generator().manual_seed(1))
     share = 0.0
-    for temperatures in LADDER:
-        model.temperature, model.pen_temperature = temperatures
-        _, ended = _draw(model, count if labels is None else len(labels), labels, temperatures, seed=0)
+    for heat in LADDER:
+        model.temperature, model.pen_temperature = heat
+        _, ended = _draw(model, count, labels, z, heat, 0, torch.zeros(0, 5))
         share = float(ended.float().mean())
         if share >= ENOUGH:
             break

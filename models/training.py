@@ -1,24 +1,35 @@
-"""Training: one flat loop that can be stopped at any step and goes on as if it had not been."""
+"""Training: one flat loop that can be stopped at any step and goes on as if it had not been.
+
+Everything by chance in step k (drawings, augmentation, dropout, z) is a function of the seed, k and the process's
+rank alone, so that nothing but weights, optimiser and k need be saved. Several processes, one for each GPU, share
+the batches: `torchrun --nproc-per-node 2 -m plotbot train RECIPE`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from models import checkpoint
 from models.datasets import HELD_OUT_ONE_IN, Batch, Batches, Drawings, scale_factor
-from models.mixture import Loss, loss
+from models.mixture import loss
 from models.readers import DataError
 from models.recipe import Recipe
 from models.sampling import calibrate
-from models.sketch_rnn import SketchRNN, SketchRNNConfig
+from models.sketch_rnn import SketchRNN, kl_divergence
+from models.starting import new_network
 
 STATE, LOG, MODEL = "state.safetensors", "log.jsonl", "model.safetensors"
 SAVE_EVERY_S = 60.0
@@ -26,48 +37,98 @@ READ_EVERY = 20  # steps between two looks at the loss, each of which waits for 
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What a network does with a set of drawings, none augmented.
+
+    nats_per_point: of offset and pen, over real points. reconstruction: the paper's L_R, the same nats over B x Nmax,
+    Nmax the longest drawing (rows after the end, which no one draws, are not counted; magenta's trained networks
+    get next to nothing for them). kl: the paper's L_KL, unfloored, 0 without an encoder.
+    """
+
+    nats_per_point: float
+    reconstruction: float
+    kl: float
+
+    def cost(self, kl_weight: float) -> float:
+        """The paper's unannealed loss, L_R + w_KL L_KL."""
+        return self.reconstruction + kl_weight * self.kl
+
+
+@dataclass(frozen=True)
 class Progress:
-    """Where a run stands: nats per real point of training (running mean) and, when just measured, held out."""
+    """Where a run stands: nats per real point of training (running mean), and how it does on what is held out."""
 
     step: int
     steps: int
     train: float
-    held_out: float | None
+    held_out: Judgement | None
     points_per_second: float
 
 
 def best_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU of this process where there is one, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
 
 
-def to_tensors(batch: Batch, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+@contextmanager
+def processes() -> Iterator[tuple[int, int]]:
+    """Rank and number of the processes that train together: as `torchrun` set them up, else 0 of 1."""
+    if "WORLD_SIZE" not in os.environ:
+        yield 0, 1
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(best_device())
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield distributed.get_rank(), distributed.get_world_size()
+    finally:
+        distributed.destroy_process_group()
+
+
+class Objective(nn.Module):
+    """The sums that make the loss, as a module, so that DistributedDataParallel can wrap it."""
+
+    def __init__(self, network: SketchRNN) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rows: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        """Nats of offset and pen, nats of KL over the width of z, real points, drawings: `(4,)`.
+
+        rows `(B, T, 5)` with the start token; on a GPU the network runs in bfloat16, the mixture always in float32.
+        """
+        network, kind = self.network, rows.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+            z, kl = None, rows.new_zeros(())
+            if network.config.latent:
+                mu, presig = network.encoder(rows[:, 1:], lengths)
+                z = mu + torch.exp(presig / 2) * torch.randn_like(mu)
+                kl = kl_divergence(mu, presig)
+            mixture, _ = network(rows[:, :-1], network.condition(labels, z), lengths=lengths + 1)
+        one = loss(mixture, rows[:, 1:], lengths)
+        return torch.stack([one.offset + one.pen, kl, one.points.float(), one.points.new_tensor(len(rows)).float()])
+
+
+def to_tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Rows `(B, T, 5)`, lengths `(B,)` and labels `(B,)` on the device."""
     arrays = (batch.rows, batch.lengths, batch.labels)
     rows, lengths, labels = (torch.from_numpy(one).to(device, non_blocking=True) for one in arrays)
     return rows, lengths, labels
 
 
-def batch_loss(network: SketchRNN, batch: Batch, device: torch.device) -> Loss:
-    """The loss of one batch; on a GPU the recurrence runs in bfloat16, the mixture always in float32."""
-    rows, lengths, labels = to_tensors(batch, device)
-    conditioned = labels if network.config.classes else None
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        mixture, _ = network(rows[:, :-1], conditioned)
-    return loss(mixture, rows[:, 1:], lengths)
-
-
 @torch.no_grad()
-def evaluate(network: SketchRNN, batches: Batches, device: torch.device) -> float:
-    """Nats per real point over every drawing of a set, none augmented."""
+def evaluate(network: SketchRNN, batches: Batches, longest: int, device: torch.device) -> Judgement:
+    """The judgement of a network on every drawing of a set, Nmax being `longest`; z is drawn from a fixed seed."""
     network.eval()
-    nats = points = 0.0
-    for batch in batches.all():
-        one = batch_loss(network, batch, device)
-        nats += float(one.offset + one.pen)
-        points += float(one.points)
+    objective = Objective(network)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        sums = torch.stack([objective(*to_tensors(batch, device)) for batch in batches.all()]).double().sum(0)
     network.train()
-    return nats / points
+    nats, kl, points, drawings = sums.tolist()
+    return Judgement(nats / points, nats / (drawings * longest), kl / drawings)
 
 
 def baseline_loss(train: Drawings, held_out: Drawings, scale: float) -> float:
@@ -86,131 +147,196 @@ def baseline_loss(train: Drawings, held_out: Drawings, scale: float) -> float:
     return float((offset.sum() + pen) / len(test))
 
 
+@dataclass
+class _Run:
+    """What of a run is saved: the model, its optimiser, steps done, and the best weights where it stops early."""
+
+    model: checkpoint.TrainedModel
+    adam: torch.optim.Adam
+    step: int = 0
+    updating: bool = False  # in the middle of an update
+    best: float = math.inf
+    since_best: int = 0
+    best_weights: dict[str, Tensor] | None = None
+
+    def judge(self, cost: float) -> None:
+        """Take note of a held-out cost, and of the weights where it is the best."""
+        if cost < self.best:
+            self.best, self.since_best = cost, 0
+            self.best_weights = {name: one.clone() for name, one in self.model.network.state_dict().items()}
+        else:
+            self.since_best += 1
+
+
 def train(
-    recipe: Recipe, drawings: Drawings, folder: Path, parent: checkpoint.TrainedModel | None = None
+    recipe: Recipe,
+    drawings: Drawings,
+    folder: Path,
+    parent: checkpoint.TrainedModel | None = None,
+    rank: int = 0,
+    world: int = 1,
 ) -> Generator[Progress, None, None]:
     """Follow a recipe in `folder`, yielding progress; write `model.safetensors` at the end.
 
-    The state (network, optimiser, step, random state) is saved every minute, and whenever the caller closes the
-    iterator or Ctrl-C interrupts it; the same call goes on from there, bit for bit as if it had never stopped.
-    `parent` is the model that `recipe.parent` names: its weights, scale factor and, where it knows them, class
-    embeddings are the start.
+    What is minimised is L_R + w_KL max(L_KL, floor) of the paper, times Nmax over a drawing's mean length: nats per
+    real point, so that padding dilutes nothing, and the KL weighs against them what it does in the paper.
+
+    The state is saved every minute, and whenever the caller closes the iterator or Ctrl-C interrupts it; the same
+    call goes on from there, bit for bit as if it had never stopped. `parent` is the model that `recipe.parent`
+    names: its decoder, scale factor and, where it knows them, class embeddings are the start. `rank` of `world`
+    processes takes its share of each batch, inside `processes()`; the first alone judges and writes.
     """
     device = best_device()
+    training, held_out = _split(drawings)
+    scale = parent.scale_factor if parent else scale_factor(training)
+    batches = Batches(training, scale, recipe.batch, recipe.seed, recipe.balance)
+    judged = Batches(held_out, scale, recipe.batch)
+    longest = max(int(batches.lengths.max()), int(judged.lengths.max()))
+    torch.manual_seed(recipe.seed)
+    network = new_network(recipe, drawings.classes, parent).to(device)
+    objective: nn.Module = Objective(network)
+    if world > 1:
+        objective = DistributedDataParallel(objective)
+    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = checkpoint.TrainedModel(network, drawings.classes, scale, longest, {"recipe": recipe.as_dict()})
+    run = _Run(model, adam)
+    if (folder / STATE).exists():
+        _restore(folder / STATE, run)
+    running, speed, saved = math.nan, _Speed(run.step), time.monotonic()
+    try:
+        while run.step < recipe.steps and not (recipe.patience and run.since_best >= recipe.patience):
+            torch.manual_seed(hash((recipe.seed, run.step, rank)) % 2**63)
+            batch = to_tensors(batches.train(run.step, recipe).share(rank, world), device)
+            nats, points = _step(run, recipe, objective, batch, longest, world)
+            judging = run.step % recipe.evaluate_every == 0 or run.step == recipe.steps
+            if run.step % READ_EVERY and not judging:
+                continue
+            value = float(nats / points)
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the loss is {value} at step {run.step}; lower the learning rate")
+            running = value if math.isnan(running) else 0.9 * running + 0.1 * value
+            judgement = evaluate(network, judged, longest, device) if judging else None
+            progress = Progress(run.step, recipe.steps, running, judgement, speed.of(run.step, float(points)))
+            if judgement and recipe.patience:
+                run.judge(judgement.cost(recipe.kl_weight))
+            if judgement and rank == 0:
+                _log(folder / LOG, progress)
+            if rank == 0 and (time.monotonic() - saved > SAVE_EVERY_S or run.step == recipe.steps):
+                _save(folder / STATE, run)
+                saved = time.monotonic()
+            yield progress
+    except (KeyboardInterrupt, GeneratorExit):
+        if rank == 0 and not run.updating:  # else the last saved state stands: half an update is none
+            _save(folder / STATE, run)
+        raise
+    if rank == 0:
+        network.load_state_dict(run.best_weights or network.state_dict())
+        judgement = evaluate(network, judged, longest, device)
+        results = {
+            "held_out_nats_per_point": judgement.nats_per_point,
+            "held_out_reconstruction": judgement.reconstruction,
+            "held_out_kl": judgement.kl,
+            "baseline_nats_per_point": baseline_loss(training, held_out, scale),
+            "training_drawings": len(training),
+            "training_points": int(batches.lengths.sum()),
+            "held_out_drawings": len(held_out),
+            "left_out": dict(drawings.left_out),
+            "steps": run.step,
+        }
+        _finish(run.model, results, folder)
+
+
+def _finish(model: checkpoint.TrainedModel, results: dict[str, Any], folder: Path) -> None:
+    """Find the temperatures of a trained model, and write it."""
+    model.network.eval().cpu()
+    model.about["results"] = results | {"ended_by_themselves": calibrate(model)}
+    checkpoint.save_model(folder / MODEL, model)
+
+
+def _split(drawings: Drawings) -> tuple[Drawings, Drawings]:
     training, held_out = drawings.split()
     if not len(training) or not len(held_out):
         raise DataError(
             f"{len(drawings)} drawings are too few: about one in {HELD_OUT_ONE_IN} is held out to judge by, "
             "and here none is (or all are); add drawings, or widen min_points and max_points"
         )
-    scale = parent.scale_factor if parent else scale_factor(training)
-    batches = Batches(training, scale, recipe.batch, recipe.seed, recipe.balance)
-    judged = Batches(held_out, scale, recipe.batch)
-    torch.manual_seed(recipe.seed)
-    network = _new_network(recipe, drawings, parent).to(device)
-    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    model = checkpoint.TrainedModel(
-        network,
-        drawings.classes,
-        scale,
-        max(int(batches.lengths.max()), int(judged.lengths.max())),
-        {"recipe": recipe.as_dict()},
-    )
-    first = _restore(folder / STATE, model, adam) if (folder / STATE).exists() else 0
-    running, seen, read, since, saved = math.nan, 0.0, first, time.monotonic(), time.monotonic()
-    done, updating = first, False
-    try:
-        for step in range(first, recipe.steps):
-            adam.param_groups[0]["lr"] = recipe.learning_rate_at(step)
-            one = batch_loss(network, batches.train(step, recipe), device)
-            adam.zero_grad(set_to_none=True)
-            one.per_point.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-            updating = True
-            adam.step()
-            done, updating = step + 1, False
-            last = done == recipe.steps
-            judge = done % recipe.evaluate_every == 0 or last
-            if done % READ_EVERY == 0 or judge:
-                value = float(one.per_point.detach())
-                if not math.isfinite(value):
-                    raise FloatingPointError(f"the loss is {value} at step {done}; lower the learning rate")
-                running = value if math.isnan(running) else 0.9 * running + 0.1 * value
-                seen = float(one.points) * (done - read) / max(time.monotonic() - since, 1e-9)
-                since, read = time.monotonic(), done
-                judgement = evaluate(network, judged, device) if judge else None
-                progress = Progress(done, recipe.steps, running, judgement, seen)
-                if judge:
-                    _log(folder / LOG, progress)
-                if time.monotonic() - saved > SAVE_EVERY_S or last:
-                    _save(folder / STATE, model, adam, done)
-                    saved = time.monotonic()
-                yield progress
-    except (KeyboardInterrupt, GeneratorExit):
-        if not updating:  # else the last saved state stands: half an update is none
-            _save(folder / STATE, model, adam, done)
-        raise
-    judgement = evaluate(network, judged, device)
-    network.eval().cpu()
-    model.about["results"] = {
-        "held_out_nats_per_point": judgement,
-        "baseline_nats_per_point": baseline_loss(training, held_out, scale),
-        "training_drawings": len(training),
-        "training_points": int(batches.lengths.sum()),
-        "held_out_drawings": len(held_out),
-        "left_out": dict(drawings.left_out),
-        "ended_by_themselves": calibrate(model),
-    }
-    checkpoint.save_model(folder / MODEL, model)
+    return training, held_out
 
 
-def _new_network(recipe: Recipe, drawings: Drawings, parent: checkpoint.TrainedModel | None) -> SketchRNN:
-    if parent is None:
-        shape = SketchRNNConfig(recipe.hidden, recipe.components, len(drawings.classes), recipe.embedding)
-        return SketchRNN(shape)
-    shape = SketchRNNConfig(**{**vars(parent.network.config), "classes": len(drawings.classes)})
-    network = SketchRNN(shape)
-    weights = dict(parent.network.state_dict())
-    old = weights["embedding.weight"]
-    rows = [old[parent.classes.index(name)] if name in parent.classes else old.mean(0) for name in drawings.classes]
-    weights["embedding.weight"] = torch.stack(rows)
-    network.load_state_dict(weights)
-    return network
+def _step(
+    run: _Run, recipe: Recipe, objective: nn.Module, batch: tuple[Tensor, Tensor, Tensor], longest: int, world: int
+) -> tuple[Tensor, Tensor]:
+    """One update; the nats and points of the whole batch, over all processes."""
+    run.adam.param_groups[0]["lr"] = recipe.learning_rate_at(run.step)
+    sums = objective(*batch)
+    everywhere = sums.detach().clone()
+    if world > 1:
+        distributed.all_reduce(everywhere)
+    nats, kl, points, drawings = everywhere.unbind()
+    kl_weight = recipe.kl_weight_at(run.step) * longest * (kl / drawings > recipe.kl_floor)
+    run.adam.zero_grad(set_to_none=True)
+    ((sums[0] + kl_weight * sums[1]) * world / points).backward()
+    torch.nn.utils.clip_grad_norm_(run.model.network.parameters(), recipe.clip)
+    run.updating = True
+    run.adam.step()
+    run.step, run.updating = run.step + 1, False
+    return nats, points
+
+
+class _Speed:
+    """Real points per second between two looks."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.since = step, time.monotonic()
+
+    def of(self, step: int, points: float) -> float:
+        """Now at `step`, in batches of about `points`."""
+        now = time.monotonic()
+        speed = points * (step - self.step) / max(now - self.since, 1e-9)
+        self.step, self.since = step, now
+        return speed
 
 
 def _log(path: Path, progress: Progress) -> None:
+    entry = {**vars(progress), "held_out": vars(progress.held_out)}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(vars(progress)) + "\n")
+        file.write(json.dumps(entry) + "\n")
 
 
-def _save(path: Path, model: checkpoint.TrainedModel, adam: torch.optim.Adam, step: int) -> None:
-    tensors = dict(model.network.state_dict())
-    for name, parameter in model.network.named_parameters():
-        for key, value in adam.state[parameter].items():
+def _save(path: Path, run: _Run) -> None:
+    tensors = dict(run.model.network.state_dict())
+    for name, parameter in run.model.network.named_parameters():
+        for key, value in run.adam.state[parameter].items():
             tensors[f"adam.{key}.{name}"] = value
-    tensors["random.torch"] = torch.get_rng_state()
-    checkpoint.write(path, tensors, model.header() | {"step": step})
+    tensors |= {f"best.{name}": one for name, one in (run.best_weights or {}).items()}
+    where = {"step": run.step, "best": run.best if run.best_weights else None, "since_best": run.since_best}
+    checkpoint.write(path, tensors, run.model.header() | where)
 
 
-def _restore(path: Path, model: checkpoint.TrainedModel, adam: torch.optim.Adam) -> int:
-    """Put a saved state back; returns the step to go on from. Raises CheckpointError if the run was another's.
+def _restore(path: Path, run: _Run) -> None:
+    """Put a saved state back. Raises CheckpointError if the run was another's.
 
-    `steps` alone may differ from the saved recipe's: a run may be lengthened, or ended sooner.
+    `steps` and `patience` alone may differ from the saved recipe's: a run may be lengthened, or ended sooner.
     """
     tensors, header = checkpoint.read(path)
-    then, now = ({**one["about"]["recipe"], "steps": 0} for one in (header, model.header()))
+    free = {"steps": 0, "patience": 0}
+    then, now = ({**one["about"]["recipe"], **free} for one in (header, run.model.header()))
     then["classes"] = tuple(then["classes"])
-    if then != now or header["classes"] != list(model.classes):
+    if then != now or header["classes"] != list(run.model.classes):
         changed = sorted(key for key in now if then.get(key) != now[key]) or ["classes"]
         raise checkpoint.CheckpointError(
             f"{path}: this run began with another recipe ({', '.join(changed)} differ); choose a new --out folder"
         )
-    torch.set_rng_state(tensors.pop("random.torch"))
-    state = {name: one for name, one in tensors.items() if not name.startswith("adam.")}
-    model.network.load_state_dict(state)
-    for name, parameter in model.network.named_parameters():
+    kinds: dict[str, dict[str, Tensor]] = {"adam": {}, "best": {}, "": {}}
+    for name, one in tensors.items():
+        kind = name.split(".")[0] if name.startswith(("adam.", "best.")) else ""
+        kinds[kind][name.removeprefix(f"{kind}.")] = one
+    run.model.network.load_state_dict(kinds[""])
+    for name, parameter in run.model.network.named_parameters():
         for key in ("step", "exp_avg", "exp_avg_sq"):
-            if (saved := tensors.get(f"adam.{key}.{name}")) is not None:
-                adam.state[parameter][key] = saved.to(parameter.device)
-    return int(header["step"])
+            if (saved := kinds["adam"].get(f"{key}.{name}")) is not None:
+                run.adam.state[parameter][key] = saved.to(parameter.device)
+    run.step, run.since_best = int(header["step"]), int(header["since_best"])
+    if kinds["best"]:
+        run.best, run.best_weights = float(header["best"]), kinds["best"]

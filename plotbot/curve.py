@@ -21,6 +21,8 @@ def write_curve(log: Path, picture: Path) -> None:
     points = [one for one in points if math.isfinite(one["train"])]
     if not points:
         return
+    for one in points:
+        one["held_out"] = one["held_out"]["nats_per_point"]
     values = [one[key] for one in points for key in ("train", "held_out")]
     step = 0.1 if max(values) - min(values) < 1.5 else 0.5
     low, high = math.floor(min(values) / step) * step, math.ceil(max(values) / step + 1e-9) * step

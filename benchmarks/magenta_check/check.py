@@ -82,7 +82,7 @@ def main() -> None:
     worst = 0.0
     for path in wanted.decoders:
         model = import_magenta(path)
-        name = str(model.about["draws"])
+        name = model.classes[0]
         drawings = prefixes(wanted.drawings / f"{name}.ndjson", model.max_points)
         theirs = google(path, drawings, model.network.config.components)
         mine, moved = ours(model, drawings)

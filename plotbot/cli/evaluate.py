@@ -56,13 +56,12 @@ def evaluate(
             for progress in train_judge(known, training):
                 update(progress.step / progress.steps, f"{progress.right:.1%} right")
         save_judge(judge, known)
-    draws = trained.classes or (trained.about.get("draws"),)  # an imported decoder knows no classes, but its subject
-    mine = [name for name in known.classes if name in draws]
+    mine = [name for name in known.classes if name in trained.classes]
     if not mine:
         raise InputError(f"{model}: draws none of the classes that the judge knows: {', '.join(known.classes)}")
     hall = Exhibition(known, training, held_out)
     facts: dict[str, Any] = {"model": model, "classes": mine, "real": hall.real(), "generated": []}
-    if trained.classes:
+    if not trained.starts_at_first_point:  # else its rows are not those of the drawings
         facts["held_out_nats_per_point"] = loss_on(trained, held_out)
     with bar("sampling and judging") as update:
         for number, heat in enumerate(heats):

@@ -49,8 +49,6 @@ def sample(
     else:
         write_sketches([one.stroke3 for one in sketches], name, output)
     typer.echo(f"{len(sketches)} x {name} in {output}; {replaced} that did not end by themselves were replaced.")
-    if not (trained.classes or "draws" in trained.about):
-        typer.echo(f"{model} knows no classes: what it drew is only called {name}.", err=True)
 
 
 def train(
@@ -70,7 +68,7 @@ def train(
     from models.checkpoint import load_model
     from models.datasets import load
     from models.recipe import load_recipe
-    from models.training import LOG, MODEL, best_device
+    from models.training import LOG, MODEL, best_device, processes
     from models.training import train as run
     from plotbot.curve import write_curve
     from plotbot.files import write_beside
@@ -83,21 +81,27 @@ def train(
     folder = out or Path("runs") / plan.name
     parent = load_model(zoo.FOLDER / f"{plan.parent}.safetensors") if plan.parent else None
     drawings = load(options.data_folder(data), plan.classes, plan.min_points, plan.max_points)
-    for reason, count in sorted(drawings.left_out.items()):
-        typer.echo(f"left out: {count:,} {reason}")
-    typer.echo(f"training {plan.name} on {len(drawings):,} drawings in {folder} ({best_device()})")
     try:
-        # Closed, not only left: closing is what saves the state, wherever in this loop Ctrl-C comes.
-        with bar(plan.name) as update, closing(run(plan, drawings, folder, parent)) as steps:
-            for progress in steps:
-                remark = f"step {progress.step:,}/{progress.steps:,}  {progress.train:.3f} nats/point"
-                update(progress.step / progress.steps, f"{remark}  {progress.points_per_second:,.0f} points/s")
-                if progress.held_out is not None:
-                    write_curve(folder / LOG, folder / "loss.png")
-                    typer.echo(f"{remark}  held out {progress.held_out:.4f}")
+        with processes() as (rank, world), bar(plan.name, rank == 0) as update:
+            if rank == 0:
+                for reason, count in sorted(drawings.left_out.items()):
+                    typer.echo(f"left out: {count:,} {reason}")
+                device = best_device().type if world == 1 else f"{world} processes"
+                typer.echo(f"training {plan.name} on {len(drawings):,} drawings in {folder} ({device})")
+            # Closed, not only left: closing is what saves the state, wherever in this loop Ctrl-C comes.
+            with closing(run(plan, drawings, folder, parent, rank, world)) as steps:
+                for progress in steps:
+                    remark = f"step {progress.step:,}/{progress.steps:,}  {progress.train:.3f} nats/point"
+                    update(progress.step / progress.steps, f"{remark}  {progress.points_per_second:,.0f} points/s")
+                    if progress.held_out is not None and rank == 0:
+                        write_curve(folder / LOG, folder / "loss.png")
+                        kl = f"  KL {progress.held_out.kl:.3f}" if plan.latent else ""
+                        typer.echo(f"{remark}  held out {progress.held_out.nats_per_point:.4f}{kl}")
     except KeyboardInterrupt:
         typer.echo(f"stopped; the state is in {folder}, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
+    if rank > 0:
+        return
     model = load_model(folder / MODEL)
     write_sheet(model, folder / "samples.png")
     write_beside(folder / "card.md", card(model, plan.name).encode())
@@ -115,7 +119,7 @@ def list_models(as_json: options.Json = False) -> None:
         header = read_header(entry.weights)
         about = header["about"]  # a model that was not trained here has no results
         facts[entry.name] = {
-            "classes": header["classes"] or [about.get("draws", entry.name)],
+            "classes": header["classes"],
             "held_out_nats_per_point": about.get("results", {}).get("held_out_nats_per_point"),
             "bytes": entry.weights.stat().st_size,
         }
@@ -168,7 +172,7 @@ def import_model(
         save_model(output, model, torch.float32)  # half precision would move what it says in the second digit
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
-    typer.echo(f"{output} draws {model.about['draws']}; {model.about['licence']}.")
+    typer.echo(f"{output} draws {model.classes[0]}; {model.about['licence']}.")
 
 
 @models.command("fetch")

@@ -101,7 +101,7 @@ def test_a_copier_is_told_by_its_memorisation(judge: Judge, monkeypatch: pytest.
 
     training, held_out = bars(300), bars(100, seed=5)
     hall = Exhibition(judge, training, held_out)
-    model = TrainedModel(SketchRNN(SketchRNNConfig(8, 2, 2, 4)), ("across", "down"), 40.0, 20)
+    model = TrainedModel(SketchRNN(SketchRNNConfig("lstm", 8, 2, 2, 4)), ("across", "down"), 40.0, 20)
 
     def hung(source: Drawings) -> dict[str, float]:
         def sampled(model: object, count: int, name: str, *rest: object, **more: object) -> list[Sketch]:
@@ -121,7 +121,7 @@ def test_a_copier_is_told_by_its_memorisation(judge: Judge, monkeypatch: pytest.
 
 
 def test_a_model_is_judged_on_its_own_classes_only() -> None:
-    model = TrainedModel(SketchRNN(SketchRNNConfig(8, 2, 1, 4)).eval(), ("across",), 40.0, 20)
+    model = TrainedModel(SketchRNN(SketchRNNConfig("lstm", 8, 2, 1, 4)).eval(), ("across",), 40.0, 20)
     assert np.isfinite(loss_on(model, bars(20)))
     model.classes = ("sideways",)
     with pytest.raises(DataError, match="none of the held-out drawings"):

@@ -95,8 +95,7 @@ def test_the_network_says_what_magentas_definitions_say(tiny: TrainedModel) -> N
 
 
 def test_what_the_file_says_of_itself_is_kept(tiny: TrainedModel) -> None:
-    assert (tiny.classes, tiny.scale_factor, tiny.max_points) == ((), 60.5 / 4, 30)
-    assert tiny.about["draws"] == "ice cream"
+    assert (tiny.classes, tiny.scale_factor, tiny.max_points) == (("ice cream",), 60.5 / 4, 30)
     assert "Apache-2.0" in tiny.about["licence"]
     assert "/ice_cream.gen.json" in tiny.about["source"]
 
@@ -222,7 +221,7 @@ def test_googles_own_decoders_draw_and_end(name: str) -> None:
     if not path.is_file():
         pytest.skip(f"{path} is not there")
     model = import_magenta(path)
-    assert model.about["draws"] == name
+    assert model.classes == (name,)
     sketches = sample(model, 32, name)
     assert sum(one.finished for one in sketches) >= 16
     extents = [np.ptp(np.concatenate(strokes.to_polylines(one.stroke3)), axis=0).max() for one in sketches]
