@@ -53,8 +53,11 @@ class Drawings:
         return parts
 
 
-def load(folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250) -> Drawings:
-    """The drawings of `classes` from the files that `find` names, those between the two lengths.
+def load(
+    folder: Path, classes: Sequence[str], min_points: int = 2, max_points: int = 250, files: Sequence[str] = ()
+) -> Drawings:
+    """The drawings of `classes` from the files that `find` names (by `files`, where they are called otherwise), those
+    between the two lengths.
 
     Without classes, every drawing file of the folder is one. What is too long or too short is dropped, never
     cut, and counted.
@@ -63,7 +66,7 @@ def load(folder: Path, classes: Sequence[str], min_points: int = 2, max_points: 
     if not names:
         raise DataError(f"{folder}: no CLASS.npz, .ndjson or .bin files here; name the folder that holds the drawings")
     drawings = Drawings(names)
-    for label, name in enumerate(names):
+    for label, name in enumerate(files or names):
         parts, left_out = read(find(folder, name))
         drawings.left_out += left_out
         has_split = not HELD_OUT_SPLITS.isdisjoint(parts)

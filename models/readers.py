@@ -7,6 +7,7 @@ import json
 import pickle
 import struct
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,16 @@ from numpy.typing import NDArray
 from models import strokes
 
 LIMIT = 1000.0  # offsets are clamped to +-1000 px, as in the reference: a few files hold wild points
+FARTHEST = 1e9  # px: beyond it is no drawing
 WHOLE = "all"  # the one split of a file that has none
 SUFFIXES = (".npz", ".ndjson", ".bin")  # in this order where a class has several: an npz has a split of its own
 UNRECOGNISED = "not recognised as its class"
 HEAD, COUNT = struct.Struct("<Q2sBIH"), struct.Struct("<H")  # of a drawing and of a stroke in the binary form
+BROKEN = (  # what a damaged npz, zip or pickle makes the standard library raise
+    *(OSError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, ValueError, EOFError, TypeError, KeyError),
+    *(RuntimeError, NotImplementedError, OverflowError, RecursionError, IndexError, AttributeError, MemoryError),
+    *(struct.error, UnicodeDecodeError),
+)
 ALLOWED = {  # all that an npz of object arrays needs unpickled
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),
@@ -59,7 +66,9 @@ def read_ndjson(path: Path) -> tuple[list[NDArray[np.float32]], Counter[str]]:
             raw = any(len(stroke) > 2 for stroke in record["drawing"])
             if not lines or any(one.ndim != 2 or one.shape[1:] != (2,) or not len(one) for one in lines):
                 raise ValueError("a stroke is not a list of x and a list of y of the same length")
-        except (ValueError, KeyError, TypeError) as error:
+            if not all((np.abs(one) < FARTHEST).all() for one in lines):  # NaN is not, either
+                raise ValueError("a point is not a finite number, or beyond all sense")
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}: not a Quick, Draw! drawing ({error}); remove the line or fetch the file again"
             ) from None
@@ -124,15 +133,21 @@ def read_npz(path: Path) -> dict[str, list[NDArray[np.float32]]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy"): _object_array(archive.read(name)) for name in archive.namelist()}
+            arrays = {name.removesuffix(".npy"): _object_array(archive.read(name)) for name in archive.namelist()}
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, ValueError, EOFError, TypeError) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: not a sketch-rnn npz file ({error}); fetch it again") from None
-    return {
-        name: [np.clip(np.asarray(one, dtype=np.float32), -LIMIT, LIMIT) for one in arrays]
-        for name, arrays in members.items()
+    splits = {
+        name: [np.asarray(one, dtype=np.float32) for one in members]
+        for name, members in arrays.items()
+        if members is not None
     }
+    for name, sketches in splits.items():
+        for number, one in enumerate(sketches, start=1):
+            if not np.isfinite(one).all():
+                raise DataError(f"{path}: drawing {number} of {name} holds a number that is not finite; remove it")
+    return {name: [np.clip(one, -LIMIT, LIMIT) for one in sketches] for name, sketches in splits.items()}
 
 
 def read(path: Path) -> tuple[dict[str, list[NDArray[np.float32]]], Counter[str]]:
@@ -163,11 +178,14 @@ class _ArraysOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _object_array(blob: bytes) -> list[np.ndarray]:
+def _object_array(blob: bytes) -> list[np.ndarray] | None:
+    """The drawings of one array; None for a single value, as `np.savez(file, encoding=...)` leaves behind."""
     stream = io.BytesIO(blob)
     version = npy.read_magic(stream)
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = header(stream)
+    if not shape:
+        return None
     if not dtype.hasobject:
         array = np.frombuffer(stream.read(), dtype=dtype).reshape(shape)
         members = list(array) if array.ndim == 3 else [array]

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import strokes
-from models.readers import LIMIT, SUFFIXES, DataError, read
+from models.readers import LIMIT, SUFFIXES, read
 from plotbot.files import write_beside
 from plotbot.page.layout import document_lines, page_size, read_page
 from plotbot.units import InputError
@@ -119,14 +118,8 @@ def _read(path: Path) -> tuple[list[Sketch], tuple[float, float] | None]:
         return [[line for layer in document.layers for line in layers[layer]]], page_size(document)
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: sketches are read from .svg, .ndjson, .npz and .bin; save it as one of these.")
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is for the caller to refuse
-            parts, _ = read(path)
-            return [strokes.to_polylines(one) for part in parts.values() for one in part], None
-    except DataError:
-        raise
-    except (ValueError, ArithmeticError, RuntimeError, zlib.error) as error:  # damaged beyond what a reader foresees
-        raise DataError(f"{path}: holds what cannot be read ({error}); save or fetch it again") from error
+    parts, _ = read(path)
+    return [strokes.to_polylines(one) for part in parts.values() for one in part], None
 
 
 def write_sketches(sketches: Sequence[np.ndarray], class_name: str, path: Path) -> None:

@@ -80,7 +80,7 @@ def train(
         torch.set_num_threads(threads)
     folder = out or Path("runs") / plan.name
     parent = load_model(zoo.FOLDER / f"{plan.parent}.safetensors") if plan.parent else None
-    drawings = load(options.data_folder(data), plan.classes, plan.min_points, plan.max_points)
+    drawings = load(options.data_folder(data), plan.classes, plan.min_points, plan.max_points, plan.files)
     try:
         with processes() as (rank, world), bar(plan.name, rank == 0) as update:
             if rank == 0:
