@@ -79,7 +79,7 @@ def _fixed(batch: int, bias: Tensor, beside: Tensor | None, weight: Tensor | Non
     """What is added at every step: the bias, and the matmul of what stands beside the inputs, `(B, G)`."""
     if beside is None or weight is None:
         return bias.expand(batch, -1)
-    return torch.addmm(bias, beside, weight.t())
+    return torch.addmm(bias, beside, weight.t()).to(bias.dtype)  # autocast would leave it in its own type
 
 
 def _hoist(inputs: Tensor, weight: Tensor, fixed: Tensor) -> Tensor:
@@ -116,7 +116,10 @@ def _orthogonal(gates: int, hidden: int) -> nn.Parameter:
 
 
 def _matmul_type(like: Tensor) -> torch.dtype:
-    """What the matmuls of a recurrence run in: autocast's type where it is on, else that of the state."""
+    """What the matmuls of a recurrence run in: autocast's type where it is on, else that of the state.
+
+    To be asked on the way forward, and kept for the way back, where autocast is off.
+    """
     kind = like.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
 
@@ -173,7 +176,8 @@ class _LSTM(torch.autograd.Function):
         sizes: Sequence[int],
     ) -> tuple[Tensor, Tensor]:
         steps, batch, size = len(inputs), len(state), weight.shape[1]
-        turned = _across(weight, steps, _matmul_type(state))
+        ctx.kind = _matmul_type(state)
+        turned = _across(weight, steps, ctx.kind)
         active = _hoist(inputs, input_weight, fixed)
         tanh_c = state.new_empty(steps, batch, size)
         h, c = state.new_empty(steps + 1, batch, size), state.new_empty(steps + 1, batch, size)
@@ -195,8 +199,7 @@ class _LSTM(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, d_state: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, weight, drop, sizes, active, tanh_c, h, c = ctx.kept
-        kind = _matmul_type(c)
-        cast = weight.to(kind)
+        cast = weight.to(ctx.kind)
         d_h, d_c = (one.clone() for one in d_state.chunk(2, dim=-1))
         d_gates = torch.empty_like(active[0])
         for t, n in reversed(list(enumerate(sizes))):
@@ -217,7 +220,7 @@ class _LSTM(torch.autograd.Function):
             d_h[:n] = _back(d_gates[:n], cast)
         d_inputs, d_input_weight, d_fixed = _hoist_back(active, inputs, input_weight, ctx.needs_input_grad[0])
         d_state = torch.cat([d_h, d_c], dim=-1)
-        return d_inputs, d_fixed, d_state, d_input_weight, _weight_gradient(active, h[:-1], kind), None, None
+        return d_inputs, d_fixed, d_state, d_input_weight, _weight_gradient(active, h[:-1], ctx.kind), None, None
 
 
 def _through_gates(active: Tensor, gradient: Tensor) -> None:
@@ -264,7 +267,8 @@ class _GRU(torch.autograd.Function):
         sizes: Sequence[int],
     ) -> tuple[Tensor, Tensor]:
         steps, batch, size = len(inputs), len(state), weight.shape[1]
-        turned = _across(weight, steps, _matmul_type(state))
+        ctx.kind = _matmul_type(state)
+        turned = _across(weight, steps, ctx.kind)
         offset = torch.cat([bias.new_zeros(2 * size), bias])
         active = _hoist(inputs, input_weight, fixed)
         recurrent = state.new_empty(steps, batch, size)  # U h + b of the candidate
@@ -287,8 +291,7 @@ class _GRU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, d_state: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, weight, drop, sizes, active, recurrent, h = ctx.kept
-        kind, size = _matmul_type(h), weight.shape[1]
-        cast = weight.to(kind)
+        cast, size = weight.to(ctx.kind), weight.shape[1]
         d_recurrent, d_gates = torch.zeros_like(active), torch.empty_like(active[0])
         d_h = d_state.clone()
         for t, n in reversed(list(enumerate(sizes))):
@@ -304,7 +307,7 @@ class _GRU(torch.autograd.Function):
             d_h[:n] = back * z + _back(d_recurrent[t, :n], cast)
             active[t, :n], active[t, n:] = d_gates[:n], 0  # from here on they hold the gradients
         d_inputs, d_input_weight, d_fixed = _hoist_back(active, inputs, input_weight, ctx.needs_input_grad[0])
-        d_weight, d_bias = _weight_gradient(d_recurrent, h[:-1], kind), d_recurrent[..., 2 * size :].sum((0, 1))
+        d_weight, d_bias = _weight_gradient(d_recurrent, h[:-1], ctx.kind), d_recurrent[..., 2 * size :].sum((0, 1))
         return d_inputs, d_fixed, d_h, d_input_weight, d_weight, d_bias, None, None
 
 
@@ -416,7 +419,8 @@ class _LayerNormLSTM(torch.autograd.Function):
         sizes: Sequence[int],
     ) -> tuple[Tensor, Tensor]:
         steps, batch, size = len(inputs), len(state), weight.shape[1]
-        turned = _across(weight, steps, _matmul_type(state))
+        ctx.kind = _matmul_type(state)
+        turned = _across(weight, steps, ctx.kind)
         h = state.new_empty(steps + 1, batch, size)
         h[0], c0 = state.chunk(2, dim=-1)
         gates = _NormedGates(_hoist(inputs, input_weight, fixed), c0, gain, shift, drop)
@@ -432,15 +436,14 @@ class _LayerNormLSTM(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, d_state: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, weight, gates, h, sizes = ctx.kept
-        kind = _matmul_type(h)
-        cast = weight.to(kind)
+        cast = weight.to(ctx.kind)
         gates.start_back()
         d_h, d_c = (one.clone() for one in d_state.chunk(2, dim=-1))
         for t, n in reversed(list(enumerate(sizes))):
             d_h += d_outputs[t]
             d_h[:n] = _back(gates.backward(t, n, d_h[:n], d_c[:n]), cast)
         d_inputs, d_input_weight, d_fixed = _hoist_back(gates.pre, inputs, input_weight, ctx.needs_input_grad[0])
-        d_state, d_weight = torch.cat([d_h, d_c], dim=-1), _weight_gradient(gates.pre, h[:-1], kind)
+        d_state, d_weight = torch.cat([d_h, d_c], dim=-1), _weight_gradient(gates.pre, h[:-1], ctx.kind)
         return d_inputs, d_fixed, d_state, d_input_weight, d_weight, gates.d_gain, gates.d_shift, None, None
 
 
@@ -510,7 +513,7 @@ class _HyperLSTM(torch.autograd.Function):
         sizes: Sequence[int],
     ) -> tuple[Tensor, Tensor]:
         steps, batch, size, units = len(inputs), len(state), weight.shape[1], small_weight.shape[1]
-        kind = _matmul_type(state)
+        ctx.kind = kind = _matmul_type(state)
         turned, turned_small = _across(weight, steps, kind), _across(small_weight, steps, kind)
         turned_outer, turned_embed = _across(outer_weight, steps, kind), _across(embed_weight, steps, kind)
         scale = scale_weight.to(kind)
@@ -551,7 +554,7 @@ class _HyperLSTM(torch.autograd.Function):
     def backward(ctx: Any, d_outputs: Tensor, d_state: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, small_input_weight, gates, small_gates, sizes = ctx.kept
         hoisted, recurrent, embedded, factors, h, y = ctx.buffers
-        batch, size, units, kind = h.shape[1], h.shape[2], y.shape[2], _matmul_type(h)
+        batch, size, units, kind = h.shape[1], h.shape[2], y.shape[2], ctx.kind
         cast, cast_outer, cast_small, cast_embed, scale = (one.to(kind) for one in ctx.weights)
         gates.start_back()
         small_gates.start_back()
