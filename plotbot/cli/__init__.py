@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import data, evaluate, generate, machine, page
+from plotbot.cli import data, evaluate, generate, latent, machine, page
 
 app = typer.Typer(
     name="plotbot",
@@ -18,6 +18,15 @@ app = typer.Typer(
 )
 app.command()(page.draw)
 app.command()(generate.sample)
+for command in (
+    latent.reconstruct,
+    latent.vary,
+    latent.interpolate,
+    latent.grid,
+    latent.analogy,
+    latent.complete,
+):
+    app.command()(command)
 app.command("page")(page.page)
 app.command()(page.gcode)
 app.command()(machine.plot)

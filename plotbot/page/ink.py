@@ -44,13 +44,18 @@ def write_ink_svg(ink: Sequence[np.ndarray], size: tuple[float, float], pen_widt
 
 
 def write_ink_png(
-    ink: Sequence[np.ndarray], size: tuple[float, float], pen_width: float, path: Path, dpi: float = 150
+    ink: Sequence[np.ndarray],
+    size: tuple[float, float],
+    pen_width: float,
+    path: Path,
+    dpi: float = 150,
+    colours: Sequence[str] = (),
 ) -> None:
-    """Write ``ink``, polylines (N, 2) in page mm (N = 1: a dot), as a grey PNG of the sheet of ``size`` mm.
+    """Write ``ink``, polylines (N, 2) in page mm (N = 1: a dot), as a PNG of the sheet of ``size`` mm.
 
-    Lines are ``pen_width`` mm wide with round ends and joins, dots are discs, edges are antialiased. The
-    same ink gives the same bytes. Raises InputError where the file cannot be written or the picture would be
-    empty.
+    Lines are ``pen_width`` mm wide with round ends and joins, dots are discs, edges are antialiased. The picture
+    is grey without ``colours``, which are one for each line, as SVG has them. The same ink gives the same bytes.
+    Raises InputError where the file cannot be written or the picture would be empty.
     """
     width, height = (round(side / 25.4 * dpi) for side in size)
     if width < 1 or height < 1 or pen_width <= 0:
@@ -63,28 +68,29 @@ def write_ink_png(
     lines = [np.asarray(line, dtype=float) * scale for line in ink]
     tops = [line[:, 1].min() - radius for line in lines]
     bottoms = [line[:, 1].max() + radius for line in lines]
-    picture = Image.new("L", (width, height), 255)
+    mode, colours = ("RGB", colours) if colours else ("L", ["black"] * len(lines))
+    picture = Image.new(mode, (width, height), "white")
     for top in range(0, height, _BAND):
         rows = min(_BAND, height - top)
         low, high = top * _SUPERSAMPLE, (top + rows) * _SUPERSAMPLE
-        band = Image.new("L", (width * _SUPERSAMPLE, high - low), 255)
+        band = Image.new(mode, (width * _SUPERSAMPLE, high - low), "white")
         draw = ImageDraw.Draw(band)
-        for line, first, last in zip(lines, tops, bottoms, strict=True):
+        for line, colour, first, last in zip(lines, colours, tops, bottoms, strict=True):
             if first <= high and last >= low:
-                _draw_line(draw, line - (0, low), radius)
+                _draw_line(draw, line - (0, low), radius, colour)
         picture.paste(band.reduce(_SUPERSAMPLE), (0, top))
     stream = io.BytesIO()
     picture.save(stream, "PNG", dpi=(dpi, dpi))
     write_beside(path, stream.getvalue())
 
 
-def _draw_line(draw: ImageDraw.ImageDraw, line: np.ndarray, radius: float) -> None:
+def _draw_line(draw: ImageDraw.ImageDraw, line: np.ndarray, radius: float, colour: str) -> None:
     points = [(x, y) for x, y in line.tolist()]
     if len(points) > 1:
-        draw.line(points, fill=0, width=max(1, round(2 * radius)))
+        draw.line(points, fill=colour, width=max(1, round(2 * radius)))
     for x, y in points:
         # Pillow's box includes its last row and column.
-        draw.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), fill=0)
+        draw.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), fill=colour)
 
 
 def distance(intent: Sequence[np.ndarray], ink: Sequence[np.ndarray], tolerance_mm: float = 0.5) -> Deviation:

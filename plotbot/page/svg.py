@@ -10,12 +10,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Group:
-    """One pen's polylines (N, 2), N >= 1, mm; ``layer`` its id, ``colour`` as SVG has it, ``width`` in mm."""
+    """One pen's polylines (N, 2), N >= 1, mm; ``layer`` its id, ``colour`` as SVG has it, ``width`` in mm.
+
+    ``colours``, where there are any, are one for each line, to be looked at: the pen stays one.
+    """
 
     layer: int
     lines: Sequence[np.ndarray]
     width: float
     colour: str = "#000000"
+    colours: Sequence[str] = ()
 
 
 def svg_bytes(size: tuple[float, float], groups: Iterable[Group]) -> bytes:
@@ -36,9 +40,10 @@ def svg_bytes(size: tuple[float, float], groups: Iterable[Group]) -> bytes:
             f'fill="none" stroke="{group.colour}" stroke-width="{_number(group.width)}" '
             'stroke-linecap="round" stroke-linejoin="round">'
         )
-        for line in group.lines:
+        strokes = [f' stroke="{colour}"' for colour in group.colours] or [""] * len(group.lines)
+        for line, stroke in zip(group.lines, strokes, strict=True):
             points = [f"{_number(x)},{_number(y)}" for x, y in line.tolist()]
-            text.append(f'<polyline points="{" ".join(points * 2 if len(points) == 1 else points)}"/>')
+            text.append(f'<polyline{stroke} points="{" ".join(points * 2 if len(points) == 1 else points)}"/>')
         text.append("</g>")
     text.append("</svg>\n")
     return "\n".join(text).encode()
