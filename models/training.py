@@ -154,18 +154,25 @@ class _Run:
     model: checkpoint.TrainedModel
     adam: torch.optim.Adam
     step: int = 0
+    judged: int = 0  # the step of the last judgement
     updating: bool = False  # in the middle of an update
     best: float = math.inf
     since_best: int = 0
     best_weights: dict[str, Tensor] | None = None
 
-    def judge(self, cost: float) -> None:
-        """Take note of a held-out cost, and of the weights where it is the best."""
-        if cost < self.best:
-            self.best, self.since_best = cost, 0
+    def is_due(self, recipe: Recipe) -> bool:
+        """Whether a judgement is due, and not yet made."""
+        return self.step != self.judged and (self.step % recipe.evaluate_every == 0 or self.step == recipe.steps)
+
+    def judge(self, judgement: Judgement, recipe: Recipe) -> None:
+        """Take note of a judgement, and of the weights where it is the best and the run may stop early."""
+        cost = judgement.cost(recipe.kl_weight)
+        if recipe.patience and cost < self.best:
             self.best_weights = {name: one.clone() for name, one in self.model.network.state_dict().items()}
-        else:
+            self.best, self.since_best = cost, 0
+        elif recipe.patience:
             self.since_best += 1
+        self.judged = self.step
 
 
 def train(
@@ -199,29 +206,34 @@ def train(
         objective = DistributedDataParallel(objective)
     adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
     folder.mkdir(parents=True, exist_ok=True)
-    model = checkpoint.TrainedModel(network, drawings.classes, scale, longest, {"recipe": recipe.as_dict()})
-    run = _Run(model, adam)
+    run = _Run(checkpoint.TrainedModel(network, drawings.classes, scale, longest, {"recipe": recipe.as_dict()}), adam)
     if (folder / STATE).exists():
         _restore(folder / STATE, run)
     running, speed, saved = math.nan, _Speed(run.step), time.monotonic()
+
+    def look(points_per_second: float) -> Progress:
+        judgement = evaluate(network, judged, longest, device) if run.is_due(recipe) else None
+        progress = Progress(run.step, recipe.steps, running, judgement, points_per_second)
+        if judgement:
+            run.judge(judgement, recipe)
+            if rank == 0:
+                _log(folder / LOG, progress)
+        return progress
+
     try:
+        if run.is_due(recipe):  # it was stopped while it was judged
+            yield look(math.nan)
         while run.step < recipe.steps and not (recipe.patience and run.since_best >= recipe.patience):
             torch.manual_seed(hash((recipe.seed, run.step, rank)) % 2**63)
             batch = to_tensors(batches.train(run.step, recipe).share(rank, world), device)
             nats, points = _step(run, recipe, objective, batch, longest, world)
-            judging = run.step % recipe.evaluate_every == 0 or run.step == recipe.steps
-            if run.step % READ_EVERY and not judging:
+            if run.step % READ_EVERY and not run.is_due(recipe):
                 continue
             value = float(nats / points)
             if not math.isfinite(value):
                 raise FloatingPointError(f"the loss is {value} at step {run.step}; lower the learning rate")
             running = value if math.isnan(running) else 0.9 * running + 0.1 * value
-            judgement = evaluate(network, judged, longest, device) if judging else None
-            progress = Progress(run.step, recipe.steps, running, judgement, speed.of(run.step, float(points)))
-            if judgement and recipe.patience:
-                run.judge(judgement.cost(recipe.kl_weight))
-            if judgement and rank == 0:
-                _log(folder / LOG, progress)
+            progress = look(speed.of(run.step, float(points)))
             if rank == 0 and (time.monotonic() - saved > SAVE_EVERY_S or run.step == recipe.steps):
                 _save(folder / STATE, run)
                 saved = time.monotonic()
@@ -232,26 +244,26 @@ def train(
         raise
     if rank == 0:
         network.load_state_dict(run.best_weights or network.state_dict())
-        judgement = evaluate(network, judged, longest, device)
-        results = {
-            "held_out_nats_per_point": judgement.nats_per_point,
-            "held_out_reconstruction": judgement.reconstruction,
-            "held_out_kl": judgement.kl,
-            "baseline_nats_per_point": baseline_loss(training, held_out, scale),
-            "training_drawings": len(training),
-            "training_points": int(batches.lengths.sum()),
-            "held_out_drawings": len(held_out),
-            "left_out": dict(drawings.left_out),
-            "steps": run.step,
-        }
-        _finish(run.model, results, folder)
+        _finish(run, evaluate(network, judged, longest, device), drawings, folder)
 
 
-def _finish(model: checkpoint.TrainedModel, results: dict[str, Any], folder: Path) -> None:
-    """Find the temperatures of a trained model, and write it."""
-    model.network.eval().cpu()
-    model.about["results"] = results | {"ended_by_themselves": calibrate(model)}
-    checkpoint.save_model(folder / MODEL, model)
+def _finish(run: _Run, judgement: Judgement, drawings: Drawings, folder: Path) -> None:
+    """Find the temperatures of a trained model, and write it with its results."""
+    training, held_out = drawings.split()
+    run.model.network.eval().cpu()
+    run.model.about["results"] = {
+        "held_out_nats_per_point": judgement.nats_per_point,
+        "held_out_reconstruction": judgement.reconstruction,
+        "held_out_kl": judgement.kl,
+        "baseline_nats_per_point": baseline_loss(training, held_out, run.model.scale_factor),
+        "training_drawings": len(training),
+        "training_points": sum(map(len, training.sketches)),
+        "held_out_drawings": len(held_out),
+        "left_out": dict(drawings.left_out),
+        "steps": run.step,
+        "ended_by_themselves": calibrate(run.model),
+    }
+    checkpoint.save_model(folder / MODEL, run.model)
 
 
 def _split(drawings: Drawings) -> tuple[Drawings, Drawings]:
@@ -310,7 +322,8 @@ def _save(path: Path, run: _Run) -> None:
         for key, value in run.adam.state[parameter].items():
             tensors[f"adam.{key}.{name}"] = value
     tensors |= {f"best.{name}": one for name, one in (run.best_weights or {}).items()}
-    where = {"step": run.step, "best": run.best if run.best_weights else None, "since_best": run.since_best}
+    where: dict[str, Any] = {"step": run.step, "judged": run.judged, "since_best": run.since_best}
+    where["best"] = run.best if run.best_weights else None
     checkpoint.write(path, tensors, run.model.header() | where)
 
 
@@ -338,5 +351,6 @@ def _restore(path: Path, run: _Run) -> None:
             if (saved := kinds["adam"].get(f"{key}.{name}")) is not None:
                 run.adam.state[parameter][key] = saved.to(parameter.device)
     run.step, run.since_best = int(header["step"]), int(header["since_best"])
+    run.judged = int(header.get("judged", run.step))  # the first files do not say
     if kinds["best"]:
         run.best, run.best_weights = float(header["best"]), kinds["best"]
