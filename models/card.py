@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from models.checkpoint import TrainedModel
+from models.sketch_transformer import SketchTransformerConfig
 
+CELL_NAMES = {"lstm": "LSTM", "gru": "GRU", "layer_norm_lstm": "layer norm LSTM", "hyper_lstm": "HyperLSTM"}
 LICENCE = (
     "Trained on the Quick, Draw! Dataset by Google, CC BY 4.0 "
     "(https://github.com/googlecreativelab/quickdraw-dataset). The weights are under the same licence."
@@ -17,6 +19,14 @@ def sheet_classes(model: TrainedModel, count: int = 48) -> list[str | None]:
     return [model.classes[place * len(model.classes) // count] for place in range(count)]
 
 
+def _shape(model: TrainedModel) -> str:
+    """What kind of network a model is, and of which size."""
+    config = model.network.config
+    if isinstance(config, SketchTransformerConfig):
+        return f"transformer of {config.layers} layers, {config.heads} heads, width {config.hidden}"
+    return f"{CELL_NAMES[config.cell]} {config.hidden}"
+
+
 def card(model: TrainedModel, name: str) -> str:
     """The card of a trained model, from what its own header says."""
     recipe, results = model.about["recipe"], model.about["results"]
@@ -27,7 +37,7 @@ def card(model: TrainedModel, name: str) -> str:
     steps = f"{recipe['steps']:,} steps of {recipe['batch']} drawings"
     rows = [
         ("draws", subject),
-        ("network", f"LSTM {model.network.config.hidden}, {model.network.config.components} mixture components, "
+        ("network", f"{_shape(model)}, {model.network.config.components} mixture components, "
                     f"{parameters:,} parameters, in half precision"),
         ("recipe", f"`models/recipes/{name}.toml`: {steps} from {start}"),
         ("training drawings", f"{results['training_drawings']:,} ({results['training_points']:,} points)"),
@@ -45,4 +55,5 @@ def card(model: TrainedModel, name: str) -> str:
     caption = "48 samples at the default temperatures, none chosen"
     if len(model.classes) > 1:
         caption += ", row by row: " + ", ".join(map(str, sheet_classes(model)))
-    return f"# {name}\n\n{picture}\n\n{caption}.\n\n| | |\n|---|---|\n{table}\n\nLicence: {LICENCE}\n"
+    licence = recipe.get("attribution") or LICENCE
+    return f"# {name}\n\n{picture}\n\n{caption}.\n\n| | |\n|---|---|\n{table}\n\nLicence: {licence}\n"

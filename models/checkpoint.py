@@ -15,8 +15,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
+from models.sketch_transformer import SketchTransformer, SketchTransformerConfig
 
 FORMAT = "plotbot-model/1"
+Network = SketchRNN | SketchTransformer
 
 
 class CheckpointError(ValueError):
@@ -33,7 +35,7 @@ class TrainedModel:
     starts_at_first_point: the origin is the drawing's first point, and the first row already draws.
     """
 
-    network: SketchRNN
+    network: Network
     classes: tuple[str, ...]
     scale_factor: float
     max_points: int
@@ -46,6 +48,7 @@ class TrainedModel:
         """What the file says beside the weights, as JSON."""
         return {
             "format": FORMAT,
+            "kind": "transformer" if isinstance(self.network, SketchTransformer) else "rnn",
             "network": asdict(self.network.config),
             "classes": list(self.classes),
             "scale_factor": self.scale_factor,
@@ -105,7 +108,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
     tensors, header = read(path)
     weights = {name: one.float() for name, one in tensors.items() if not name.startswith(("adam.", "best."))}
     try:
-        network = SketchRNN(SketchRNNConfig(**header["network"]))
+        network = _network(header)
         network.load_state_dict(weights)
         model = TrainedModel(
             network.to(device).eval(),
@@ -120,3 +123,13 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> TrainedModel:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: its header and its weights do not fit together ({error})") from None
     return model
+
+
+def _network(header: Mapping[str, Any]) -> Network:
+    """The network a header means, its weights by chance. Raises ValueError for a kind unknown here."""
+    kind = header.get("kind", "rnn")  # the first files do not say
+    if kind == "transformer":
+        return SketchTransformer(SketchTransformerConfig(**header["network"]))
+    if kind == "rnn":
+        return SketchRNN(SketchRNNConfig(**header["network"]))
+    raise ValueError(f"a network of the kind {kind!r} is not known here")

@@ -10,6 +10,7 @@ from typing import Any
 from models.cells import CELLS
 
 FOLDER = Path(__file__).parent / "recipes"
+NETWORKS = ("rnn", "transformer")
 
 
 class RecipeError(ValueError):
@@ -22,18 +23,23 @@ class Recipe:
 
     name: str
     classes: tuple[str, ...] = ()  # none: every class of the data folder
+    files: tuple[str, ...] = ()  # the files of the classes, where they are called otherwise
+    attribution: str = ""  # of other drawings than Quick, Draw!, and their licence
     parent: str = ""  # a shipped model to go on from; its network and scale factor are taken over
     min_points: int = 2  # drawings under or over are left out, and counted
     max_points: int = 250
     balance: float = 1.0  # a class of n drawings is drawn n ** balance times as often as a class of one
     labels: bool = True  # condition the network on the class; False: it is told nothing, as in the paper
-    cell: str = "lstm"
+    network: str = "rnn"  # or transformer
+    cell: str = "lstm"  # of an rnn
+    layers: int = 4  # of a transformer, as heads
+    heads: int = 4  # twice their number divides hidden
     hidden: int = 512
     components: int = 20
     embedding: int = 32
     latent: int = 0  # width of z; 0: decoder only
     encoder: int = 256
-    keep: float = 0.90  # recurrent dropout keeps this share
+    keep: float = 0.90  # dropout keeps this share
     kl_weight: float = 0.5  # w_KL
     kl_start: float = 0.01  # eta_min: what share of the weight the annealing begins at
     kl_rate: float = 0.99995  # R: what is missing from the whole weight shrinks by this at every step
@@ -92,10 +98,31 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
             raise RecipeError(f"{path}: {key} must not be negative, and is {value}")
         checked[key] = value
     recipe = Recipe(**checked)
+    _check(recipe, path)
+    return recipe
+
+
+def _check(recipe: Recipe, path: Path) -> None:
+    if recipe.network not in NETWORKS:
+        raise RecipeError(f"{path}: no network {recipe.network!r}; there are {', '.join(NETWORKS)}")
     if recipe.cell not in CELLS:
         raise RecipeError(f"{path}: no cell {recipe.cell!r}; there are {', '.join(CELLS)}")
+    if recipe.files and len(recipe.files) != len(recipe.classes):
+        raise RecipeError(f"{path}: files and classes must be equally many, or files left out")
     if not 0 < recipe.keep <= 1:
         raise RecipeError(f"{path}: keep is the share kept by dropout, above 0 and up to 1, and not {recipe.keep:g}")
     if recipe.steps < 1 or recipe.batch < 1 or recipe.hidden < 1 or recipe.components < 1:
         raise RecipeError(f"{path}: steps, batch, hidden and components must be at least 1")
-    return recipe
+    if recipe.network == "transformer":
+        _check_transformer(recipe, path)
+
+
+def _check_transformer(recipe: Recipe, path: Path) -> None:
+    if recipe.latent:
+        raise RecipeError(f"{path}: a transformer has no latent space; leave out latent, or choose network = 'rnn'")
+    if recipe.layers < 1 or recipe.heads < 1:
+        raise RecipeError(f"{path}: layers and heads must be at least 1")
+    if recipe.hidden % (2 * recipe.heads):
+        raise RecipeError(
+            f"{path}: twice the heads must divide hidden, and {recipe.hidden} is no multiple of {2 * recipe.heads}"
+        )

@@ -7,20 +7,24 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from models.checkpoint import TrainedModel
-from models.recipe import Recipe
+from models.checkpoint import Network, TrainedModel
+from models.recipe import Recipe, RecipeError
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
+from models.sketch_transformer import SketchTransformer, SketchTransformerConfig
 
 NEW_LATENT = 0.1  # a new z disturbs a trained decoder little at first
 
 
-def new_network(recipe: Recipe, classes: tuple[str, ...], parent: TrainedModel | None) -> SketchRNN:
+def new_network(recipe: Recipe, classes: tuple[str, ...], parent: TrainedModel | None) -> Network:
     """A network as the recipe has it, its weights by chance.
 
     With a parent, of the parent's shape (cell, units, components), its weights wherever they mean the same: the
     decoder's, the encoder's, and of each class that it knows the embedding; a class it does not know begins at their
     mean. Where the parent was told a class and the child is not, what it was told goes into the biases.
+    Raises RecipeError where the parent is not of the recipe's kind of network.
     """
+    if recipe.network == "transformer":
+        return _new_transformer(recipe, classes, parent)
     config = SketchRNNConfig(
         recipe.cell,  # type: ignore[arg-type]  # one of CELLS, as load_recipe checks
         recipe.hidden,
@@ -32,6 +36,10 @@ def new_network(recipe: Recipe, classes: tuple[str, ...], parent: TrainedModel |
     )
     if parent is None:
         return SketchRNN(config, recipe.keep)
+    if not isinstance(parent.network, SketchRNN):
+        raise RecipeError(
+            f"{recipe.parent} is a transformer; a recipe that goes on from it says network = 'transformer'"
+        )
     old = parent.network.config
     config = replace(config, cell=old.cell, hidden=old.hidden, components=old.components, embedding=old.embedding)
     network = SketchRNN(config, recipe.keep)
@@ -44,11 +52,9 @@ def new_network(recipe: Recipe, classes: tuple[str, ...], parent: TrainedModel |
         for name in ("cell.beside_weight", "initial.weight"):
             weights[name] = _beside(config, weights[name], old, given.get(name))
     if old.classes:
-        embeddings = given["embedding.weight"]
-        known = {name: row for name, row in zip(parent.classes, embeddings, strict=True) if name in classes}
-        mean = torch.stack(list(known.values()) or list(embeddings)).mean(0)
+        embeddings, mean = _embeddings(classes, parent)
         if config.classes:
-            weights["embedding.weight"] = torch.stack([known.get(name, mean) for name in classes])
+            weights["embedding.weight"] = embeddings
         else:
             width = old.embedding
             if old.cell in ("lstm", "gru"):  # the others have no bias of this kind
@@ -69,3 +75,33 @@ def _beside(config: SketchRNNConfig, fresh: Tensor, old: SketchRNNConfig, given:
     if given is not None and old.latent == config.latent:
         z = given[:, old_width:]
     return torch.cat([label, z], dim=-1)
+
+
+def _embeddings(classes: tuple[str, ...], parent: TrainedModel) -> tuple[Tensor, Tensor]:
+    """A parent's embeddings for `classes` `(C, E)`, the mean `(E,)` of those it knows for the others; and this mean."""
+    rows = dict(zip(parent.classes, parent.network.embedding.weight.detach(), strict=True))
+    mean = torch.stack([rows[name] for name in classes if name in rows] or list(rows.values())).mean(0)
+    return torch.stack([rows.get(name, mean) for name in classes]), mean
+
+
+def _new_transformer(recipe: Recipe, classes: tuple[str, ...], parent: TrainedModel | None) -> SketchTransformer:
+    """A transformer, as `new_network` makes one: what a parent was told of a class goes into the entry's bias."""
+    labels = len(classes) if recipe.labels else 0
+    config = SketchTransformerConfig(recipe.layers, recipe.heads, recipe.hidden, recipe.components, labels)
+    if parent is None:
+        return SketchTransformer(config, recipe.keep)
+    if not isinstance(parent.network, SketchTransformer):
+        raise RecipeError(f"{recipe.parent} is no transformer; leave out network = 'transformer', or the parent")
+    network = SketchTransformer(replace(parent.network.config, classes=labels), recipe.keep)
+    weights = dict(parent.network.state_dict())
+    if parent.network.config.classes:
+        del weights["embedding.weight"]
+        embeddings, mean = _embeddings(classes, parent)
+        if labels:
+            weights["embedding.weight"] = embeddings
+        else:
+            weights["enter.bias"] = weights["enter.bias"] + mean
+    elif labels:
+        weights["embedding.weight"] = network.embedding.weight
+    network.load_state_dict(weights)
+    return network

@@ -90,7 +90,7 @@ def processes() -> Iterator[tuple[int, int]]:
 class Objective(nn.Module):
     """The sums that make the loss, as a module, so that DistributedDataParallel can wrap it."""
 
-    def __init__(self, network: SketchRNN) -> None:
+    def __init__(self, network: checkpoint.Network) -> None:
         super().__init__()
         self.network = network
 
@@ -102,7 +102,7 @@ class Objective(nn.Module):
         network, kind = self.network, rows.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
             z, kl = None, rows.new_zeros(())
-            if network.config.latent:
+            if isinstance(network, SketchRNN) and network.config.latent:
                 mu, presig = network.encoder(rows[:, 1:], lengths)
                 z = mu + torch.exp(presig / 2) * torch.randn_like(mu)
                 kl = kl_divergence(mu, presig)
@@ -119,7 +119,7 @@ def to_tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tens
 
 
 @torch.no_grad()
-def evaluate(network: SketchRNN, batches: Batches, longest: int, device: torch.device) -> Judgement:
+def evaluate(network: checkpoint.Network, batches: Batches, longest: int, device: torch.device) -> Judgement:
     """The judgement of a network on every drawing of a set, Nmax being `longest`; z is drawn from a fixed seed."""
     network.eval()
     objective = Objective(network)
@@ -330,12 +330,13 @@ def _save(path: Path, run: _Run) -> None:
 def _restore(path: Path, run: _Run) -> None:
     """Put a saved state back. Raises CheckpointError if the run was another's.
 
-    `steps` and `patience` alone may differ from the saved recipe's: a run may be lengthened, or ended sooner.
+    `steps` and `patience` alone may differ from the saved recipe's: a run may be lengthened, or ended sooner. A key
+    that the saved recipe does not have stands at its default.
     """
     tensors, header = checkpoint.read(path)
     free = {"steps": 0, "patience": 0}
-    then, now = ({**one["about"]["recipe"], **free} for one in (header, run.model.header()))
-    then["classes"] = tuple(then["classes"])
+    then, now = (Recipe("").as_dict() | one["about"]["recipe"] | free for one in (header, run.model.header()))
+    then |= {key: tuple(value) for key, value in then.items() if isinstance(value, list)}  # JSON has no tuples
     if then != now or header["classes"] != list(run.model.classes):
         changed = sorted(key for key in now if then.get(key) != now[key]) or ["classes"]
         raise checkpoint.CheckpointError(
