@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models import strokes
 from models.checkpoint import TrainedModel
+from models.judge import Judge
 from models.mixture import Mixture
 
 LADDER = ((0.25, 0.625), (0.25, 0.75), (0.25, 0.85), (0.25, 1.0), (0.3, 1.0), (0.35, 1.0), (0.4, 1.0))
@@ -174,20 +175,37 @@ def sample_finished(
     temperature: float | None = None,
     pen_temperature: float | None = None,
     seed: int = 0,
+    critic: Judge | None = None,
+    tries: int = 1,
 ) -> tuple[list[Sketch], int]:
     """`count` sketches as `sample` draws them, those that did not end by themselves replaced by others that did.
 
+    With a critic, each is the one of `tries` that the critic most surely takes for its class: a judge trained on
+    real drawings alone knows a failed sketch where the network that drew it does not.
     Returns the sketches and how many were replaced. After five rounds what has not ended stays as it is.
+    Raises SamplingError as `sample` does, and for a class that the critic does not know.
     """
-    sketches = sample(model, count, class_name, temperature, pen_temperature, seed)
+    name = class_name or (model.classes[0] if len(model.classes) == 1 else "")
+    if critic and name not in critic.classes:
+        raise SamplingError(f"the critic does not know {name or 'several classes at once'!r}; leave out --pick")
+
+    def best(wanted: int, start: int) -> list[Sketch]:
+        made = sample(model, wanted * tries, class_name, temperature, pen_temperature, start)
+        if not critic:
+            return made
+        sure = critic.look([one.stroke3 for one in made])[0].log_softmax(-1)[:, critic.classes.index(name)]
+        sure[torch.tensor([not one.finished for one in made])] = -torch.inf
+        chosen = sure.view(wanted, tries).argmax(-1)
+        return [made[place * tries + int(one)] for place, one in enumerate(chosen)]
+
+    sketches = best(count, seed)
     replaced = 0
     for attempt in range(1, 6):
         open_ended = [place for place, one in enumerate(sketches) if not one.finished]
         if not open_ended:
             break
-        again = sample(model, len(open_ended), class_name, temperature, pen_temperature, seed + attempt * 1_000_003)
         replaced += len(open_ended)
-        for place, one in zip(open_ended, again, strict=True):
+        for place, one in zip(open_ended, best(len(open_ended), seed + attempt * 1_000_003), strict=True):
             sketches[place] = one
     return sketches, replaced
 

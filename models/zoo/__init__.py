@@ -1,4 +1,4 @@
-"""The zoo: the trained models that ship, one safetensors file and one card each."""
+"""The zoo: the trained models that ship, one safetensors file and one card each, and the critic that picks sketches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint import CheckpointError, TrainedModel, load_model, read_header
+from models.judge import Judge, load_judge
 
 FOLDER = Path(__file__).parent
 FALLBACK = "everything"
+CRITIC = "critic"  # a judge of every class, trained apart from those that evaluate
 
 
 @dataclass(frozen=True)
@@ -23,26 +25,39 @@ class Entry:
 
 def shipped() -> list[Entry]:
     """Every model of the zoo, by name."""
-    return [Entry(one.stem, one, one.with_suffix(".md")) for one in sorted(FOLDER.glob("*.safetensors"))]
+    weights = (one for one in sorted(FOLDER.glob("*.safetensors")) if one.stem != CRITIC)
+    return [Entry(one.stem, one, one.with_suffix(".md")) for one in weights]
 
 
-def find(class_name: str) -> tuple[TrainedModel, str]:
+def critic() -> Judge:
+    """The judge that picks the best of several sketches. Raises CheckpointError."""
+    return load_judge(FOLDER / f"{CRITIC}.safetensors")
+
+
+def find(class_name: str) -> tuple[TrainedModel, str | None]:
     """The model that draws a class, and the class as the model spells it.
 
-    Its own model where there is one, else the one that knows every class; upper case and underscores are free.
+    A model of that name where there is one, else of those that can be told the class the one that knows the fewest;
+    upper case and underscores are free. A model of several classes that cannot be told which is found by its own
+    name, and draws what it likes (None).
 
     Raises CheckpointError, offering the nearest names, for a class that no model knows.
     """
     entries = {one.name: one for one in shipped()}
-    class_name = class_name.replace("_", " ").strip()
-    if class_name in entries and class_name != FALLBACK:
-        return load_model(entries[class_name].weights), class_name
-    if FALLBACK not in entries:
-        raise CheckpointError(f"no model for {class_name!r}, and {FOLDER / FALLBACK}.safetensors is missing")
-    classes = list(read_header(entries[FALLBACK].weights)["classes"])
-    same = {one.lower(): one for one in classes}
-    if class_name.lower() not in same:
-        near = difflib.get_close_matches(class_name, classes, n=4, cutoff=0.4)
+    spelt = class_name.replace("_", " ").strip()
+    for name in (class_name, spelt):
+        if name in entries and name != FALLBACK:
+            model = load_model(entries[name].weights)
+            return model, model.classes[0] if len(model.classes) == 1 else None
+    knowing: dict[str, list[tuple[int, Entry, str]]] = {}  # by class in lower case
+    for entry in entries.values():
+        header = read_header(entry.weights)
+        if header["network"].get("classes"):
+            for name in header["classes"]:
+                knowing.setdefault(name.lower(), []).append((len(header["classes"]), entry, name))
+    if spelt.lower() not in knowing:
+        near = difflib.get_close_matches(spelt, knowing, n=4, cutoff=0.4)
         hint = f"the nearest are {', '.join(near)}" if near else "`plotbot models list` shows them all"
-        raise CheckpointError(f"no class {class_name!r} among the {len(classes)} that are known; {hint}")
-    return load_model(entries[FALLBACK].weights), same[class_name.lower()]
+        raise CheckpointError(f"no class {spelt!r} among the {len(knowing)} that are known; {hint}")
+    _, entry, name = min(knowing[spelt.lower()], key=lambda one: one[0])
+    return load_model(entry.weights), name

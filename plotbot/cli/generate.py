@@ -20,6 +20,7 @@ def sample(
     count: options.Count = 12,
     temperature: options.Temperature = None,
     pen_temperature: options.PenTemperature = None,
+    pick: options.Pick = 1,
     seed: options.Seed = 0,
     model: Annotated[Path | None, typer.Option(help="A model.safetensors instead of the shipped ones.")] = None,
     paper: options.Paper = "a4",
@@ -38,7 +39,8 @@ def sample(
     from plotbot.units import parse_length
 
     trained, name = (load_model(model), class_name.replace("_", " ").strip()) if model else zoo.find(class_name)
-    sketches, replaced = sample_finished(trained, count, name, temperature, pen_temperature, seed)
+    critic = zoo.critic() if pick > 1 else None
+    sketches, replaced = sample_finished(trained, count, name, temperature, pen_temperature, seed, critic, pick)
     if output.suffix in (".svg", ".png"):
         size = paper_size(paper, landscape)
         document = grid([strokes.to_polylines(one.stroke3) for one in sketches], size, parse_length(margin))
@@ -47,8 +49,10 @@ def sample(
         else:
             write_ink_png(document_lines(document)[1], size, parse_length(pen_width), output)
     else:
-        write_sketches([one.stroke3 for one in sketches], name, output)
-    typer.echo(f"{len(sketches)} x {name} in {output}; {replaced} that did not end by themselves were replaced.")
+        write_sketches([one.stroke3 for one in sketches], name or class_name, output)
+    typer.echo(
+        f"{len(sketches)} x {name or class_name} in {output}; {replaced} that did not end by themselves were replaced."
+    )
 
 
 def train(
@@ -145,13 +149,12 @@ def show_model(name: Annotated[str, typer.Argument(help="A model of `plotbot mod
 
     entries = {one.name: one for one in zoo.shipped()}
     if name not in entries:
-        zoo.find(name)
-        name = zoo.FALLBACK
+        name = zoo.find(name)[0].about["recipe"]["name"]
     if not entries[name].card.is_file():
         return report(read_header(entries[name].weights)["about"], False)
     typer.echo(entries[name].card.read_text(encoding="utf-8"))
-    if name == zoo.FALLBACK:
-        typer.echo("Classes: " + ", ".join(read_header(entries[name].weights)["classes"]))
+    if len(classes := read_header(entries[name].weights)["classes"]) > 1:
+        typer.echo("Classes: " + ", ".join(classes))
     return None
 
 

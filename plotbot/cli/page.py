@@ -18,6 +18,7 @@ def draw(
     count: options.Count = 12,
     temperature: options.Temperature = None,
     pen_temperature: options.PenTemperature = None,
+    pick: options.Pick = 1,
     paper: options.Paper = "a4",
     landscape: options.Landscape = False,
     margin: options.Margin = "10mm",
@@ -48,7 +49,8 @@ def draw(
 
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
     model, name = zoo.find(class_name)
-    sketches, replaced = sample_finished(model, count, name, temperature, pen_temperature, seed)
+    critic = zoo.critic() if pick > 1 else None
+    sketches, replaced = sample_finished(model, count, name, temperature, pen_temperature, seed, critic, pick)
     lines = [strokes.to_polylines(one.stroke3) for one in sketches]
     document, saving = optimise(grid(lines, size, parse_length(margin)), profile, pen)
     toolpath = to_toolpath(document, profile)
@@ -56,7 +58,7 @@ def draw(
     with bar(f"plotting {count} x {name} on the virtual {profile.name}") as update:
         simulation = simulate(program, profile, update)
     facts = {
-        "class": name,
+        "class": name or class_name,
         "model": model.about["recipe"]["name"],
         "sketches": len(sketches),
         "replaced_because_they_did_not_end": replaced,
