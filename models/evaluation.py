@@ -17,8 +17,10 @@ from models.judge import Judge
 from models.raster import rasterise
 from models.readers import DataError
 from models.sampling import Sketch, sample
+from models.training import Judgement
 from models.training import evaluate as held_out_loss
 
+RDP_EPSILON = 2.0  # px of 0..255: Google's Ramer-Douglas-Peucker tolerance for Quick, Draw!, on which losses depend
 REFERENCE = 4000  # training drawings that the nearest is looked for among
 
 
@@ -89,8 +91,8 @@ class Exhibition:
         return [wanted[place] for place in chosen]
 
 
-def loss_on(model: TrainedModel, held_out: Drawings) -> float:
-    """Held-out nats per point of the model on those of its own classes; its own length limit holds.
+def loss_on(model: TrainedModel, held_out: Drawings) -> Judgement:
+    """The judgement of the model on the held-out drawings of its own classes, Nmax and length limit its own.
 
     Raises DataError where none is left.
     """
@@ -103,7 +105,7 @@ def loss_on(model: TrainedModel, held_out: Drawings) -> float:
     if not len(mine):
         raise DataError("none of the held-out drawings is of a class that the model draws")
     batches = Batches(mine, model.scale_factor, 100)
-    return held_out_loss(model.network, batches, model.max_points, torch.device("cpu")).nats_per_point
+    return held_out_loss(model.network, batches, model.max_points, torch.device("cpu"))
 
 
 def _counts(sketches: Sequence[NDArray[np.float32]]) -> dict[str, float]:

@@ -122,7 +122,7 @@ def test_a_copier_is_told_by_its_memorisation(judge: Judge, monkeypatch: pytest.
 
 def test_a_model_is_judged_on_its_own_classes_only() -> None:
     model = TrainedModel(SketchRNN(SketchRNNConfig("lstm", 8, 2, 1, 4)).eval(), ("across",), 40.0, 20)
-    assert np.isfinite(loss_on(model, bars(20)))
+    assert np.isfinite(loss_on(model, bars(20)).nats_per_point)
     model.classes = ("sideways",)
     with pytest.raises(DataError, match="none of the held-out drawings"):
         loss_on(model, bars(20))
