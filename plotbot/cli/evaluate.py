@@ -61,11 +61,6 @@ def evaluate(
     With --table1, every model of the paper's table is trained with the paper's settings, and its losses stand beside
     the paper's in table1.md; Ctrl-C stops, the same command goes on where it stopped.
     """
-    from models import zoo
-    from models.checkpoint import load_model
-    from models.datasets import load
-    from models.evaluation import RDP_EPSILON, Exhibition, loss_on
-    from plotbot.files import write_beside
     from plotbot.units import InputError
 
     if table1:
@@ -79,6 +74,13 @@ def evaluate(
         raise InputError("--only, --steps, --cell, --hidden and --out go with --table1 alone")
     if not model:
         raise InputError("name a model, such as cat (`plotbot models list` has them), or give --table1")
+
+    from models import zoo
+    from models.checkpoint import load_model
+    from models.datasets import load
+    from models.evaluation import RDP_EPSILON, Exhibition, loss_on
+    from plotbot.files import write_beside
+
     shipped = {one.name: one.weights for one in zoo.shipped()}
     trained = load_model(shipped.get(model, Path(model)))
     names = [one.strip() for one in classes.split(",") if one.strip()]
