@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +20,8 @@ from models.mixture import Mixture
 LADDER = ((0.25, 0.625), (0.25, 0.75), (0.25, 0.85), (0.25, 1.0), (0.3, 1.0), (0.35, 1.0), (0.4, 1.0))
 ENOUGH = 0.97
 SLACK = 1.5  # a cold network draws on a little longer than what it learnt from
-GO_ON = 0.8  # where fewer than this share of a batch still draw, the others leave it
+TOGETHER = 500  # sketches of a batch; more share the cores, batch by batch, whatever their number
+GO_ON = 0.9  # where fewer than this share of a batch still draw, the others leave it
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
 
@@ -122,11 +127,32 @@ def decode(
         raise SamplingError(
             f"the drawing has {len(given)} points, and this model's are at most {cap_of(model)}; simplify it"
         )
-    rows, ended = _draw(model, count, labels, z, heat, seed, torch.from_numpy(prefix))
+    places = [slice(first, first + TOGETHER) for first in range(0, count, TOGETHER)]
+
+    def some(place: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        number, start = len(range(count)[place]), seed + place.start * 1_000_003
+        some_labels, some_z = (None if one is None else one[place] for one in (labels, z))
+        return _draw(model, number, some_labels, some_z, heat, start, torch.from_numpy(prefix))
+
+    alone: dict[str, Any] = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with _one_thread_each() as threads, ThreadPoolExecutor(threads, **alone) as pool:
+        drawn = list(pool.map(some, places))
     return [
         Sketch(np.concatenate([origin, given, strokes.from_stroke5(one) * scale]), bool(end))
+        for rows, ended in drawn
         for one, end in zip(rows.numpy(), ended, strict=True)
     ]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[int]:
+    """torch at one thread: a step is too small to share, and so no drawing depends on the count of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 @torch.inference_mode()
@@ -140,8 +166,6 @@ def _draw(
     prefix: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """New rows `(B, cap - P, 5)` in model units after those of `prefix` `(P, 5)`, and which drawings ended `(B,)`."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # one step is too small to share, and so no drawing depends on the count of cores
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.cat([torch.from_numpy(strokes.START_TOKEN)[None], prefix]).expand(count, -1, 5)
     condition = model.network.condition(labels, z)
@@ -164,7 +188,6 @@ def _draw(
         if more.sum() < GO_ON * len(going):
             going, inputs, state = going[more], inputs[more], state[more]
             condition = None if condition is None else condition[more]
-    torch.set_num_threads(threads)
     return rows, ended
 
 
@@ -225,7 +248,8 @@ def calibrate(model: TrainedModel, count: int = 690) -> float:
     share = 0.0
     for heat in LADDER:
         model.temperature, model.pen_temperature = heat
-        _, ended = _draw(model, count, labels, z, heat, 0, torch.zeros(0, 5))
+        with _one_thread_each():
+            _, ended = _draw(model, count, labels, z, heat, 0, torch.zeros(0, 5))
         share = float(ended.float().mean())
         if share >= ENOUGH:
             break
