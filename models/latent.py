@@ -92,14 +92,15 @@ def draw(
     seed: int,
     given: NDArray[np.float32] | None = None,
 ) -> list[Sketch]:
-    """`decode`, and again what did not end by itself; after five rounds it stays as it is."""
+    """`decode`, and again what did not end by itself or adds nothing to what is given; after five rounds it stays."""
     sketches = decode(model, count, z, class_name, heat, seed, given)
+    there = 0 if given is None else len(given)
     for attempt in range(1, ROUNDS + 1):
-        endless = [place for place, one in enumerate(sketches) if not one.finished]
-        if not endless:
+        poor = [place for place, one in enumerate(sketches) if not one.finished or len(one.stroke3) == there]
+        if not poor:
             break
-        some = None if z is None else z[endless]
-        again = decode(model, len(endless), some, class_name, heat, seed + attempt * 1_000_003, given)
-        for place, one in zip(endless, again, strict=True):
+        some = None if z is None else z[poor]
+        again = decode(model, len(poor), some, class_name, heat, seed + attempt * 1_000_003, given)
+        for place, one in zip(poor, again, strict=True):
             sketches[place] = one
     return sketches

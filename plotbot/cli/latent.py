@@ -303,15 +303,18 @@ def complete(
         given = first_strokes(given, file, first)
     heat = temperatures(trained, temperature, pen_temperature)
     endings = endings_of(given, trained, count, class_name, heat, seed, still_open)
-    drawings = [
-        [(line, BLACK) for line in given.lines] + [(line, BLUE) for line in given.to_source(one)] for one in endings
-    ]
+    if sheet.picture:
+        added = [given.to_source(one) for one in endings]
+        for one in added:
+            if still_open and one:
+                one[0][0] = given.lines[-1][-1]  # exactly: the network was given it in whole px
+        drawings = [[(line, BLACK) for line in given.lines] + [(line, BLUE) for line in one] for one in added]
+    else:  # as a network is given it: an SVG's curves have thousands of points
+        drawings = [coloured(given.stroke3, BLACK) + [(line, BLUE) for line in one] for one in endings]
     if given.page is not None and count == 1 and sheet.picture:
         sheet.write_page(drawings[0], given.page)
         typer.echo(f"{file} with {len(endings[0])} more strokes in {sheet.output}.")
         return
-    if not sheet.picture:
-        drawings = [[((line - given.offset) / given.scale, colour) for line, colour in one] for one in drawings]
     sheet.write(drawings, class_name or " or ".join(trained.classes))
 
 
