@@ -16,7 +16,7 @@ from models.datasets import Batches, Drawings
 from models.judge import Judge
 from models.raster import rasterise
 from models.readers import DataError
-from models.sampling import Sketch, sample
+from models.sampling import Sketch, sample, sample_finished
 from models.training import Judgement
 from models.training import evaluate as held_out_loss
 
@@ -32,11 +32,12 @@ class Exhibition:
     training: Drawings
     held_out: Drawings
 
-    def real(self) -> dict[str, float]:
-        """The judge on held-out drawings, and the floors: real drawings measured as generated ones are."""
-        logits, features = self.judge.look(self.held_out.sketches)
-        labels = torch.tensor(self.held_out.labels)
-        others = self.judge.look(self._some_training(len(labels)))[1]
+    def real(self, classes: Sequence[str]) -> dict[str, float]:
+        """The judge on held-out drawings of some classes, and the floors: real drawings measured as generated ones
+        are, against as many training drawings."""
+        sketches, labels = self._held_out(classes)
+        logits, features = self.judge.look(sketches)
+        others = self.judge.look(self._some_training(len(labels), classes))[1]
         precision, recall = metrics.precision_recall(others, features)
         return {
             "drawings": len(labels),
@@ -45,22 +46,31 @@ class Exhibition:
             "frechet": metrics.frechet(others, features),
             "precision": precision,
             "recall": recall,
-            **_counts(self.held_out.sketches),
+            **_counts(sketches),
         }
 
     def generated(
-        self, model: TrainedModel, classes: Sequence[str], temperature: float, per_class: int, seed: int = 0
+        self,
+        model: TrainedModel,
+        classes: Sequence[str],
+        temperature: float,
+        per_class: int,
+        seed: int = 0,
+        critic: Judge | None = None,
+        tries: int = 1,
     ) -> dict[str, Any]:
         """The same of `per_class` samples of each class at a temperature; and top-1 by class, the share that ended
         by itself, and the memorisation ratio: how near the generated are to training drawings, over how near the
-        held-out are (well under 1 is copying)."""
+        held-out are (well under 1 is copying). With a critic, each sample is the one of `tries` that it picks."""
         made: list[Sketch] = []
         for name in classes:
-            made += sample(model, per_class, name, temperature, seed=seed)
+            if critic:
+                made += sample_finished(model, per_class, name, temperature, None, seed, critic, tries)[0]
+            else:
+                made += sample(model, per_class, name, temperature, seed=seed)
         labels = torch.tensor([self.judge.classes.index(name) for name in classes for _ in range(per_class)])
         logits, features = self.judge.look([one.stroke3 for one in made])
-        mine = [place for place, label in enumerate(self.held_out.labels) if self.judge.classes[label] in classes]
-        real = [self.held_out.sketches[place] for place in mine[: len(made)]]
+        real = self._held_out(classes)[0][: len(made)]
         precision, recall = metrics.precision_recall(self.judge.look(real)[1], features)
         reference = rasterise(self._some_training(REFERENCE, classes))
         near_made, near_real = (
@@ -81,11 +91,16 @@ class Exhibition:
             "top1_by_class": {name: round(float(one), 3) for name, one in zip(classes, right, strict=True)},
         }
 
-    def _some_training(self, count: int, classes: Sequence[str] = ()) -> list[NDArray[np.float32]]:
+    def _held_out(self, classes: Sequence[str]) -> tuple[list[NDArray[np.float32]], torch.Tensor]:
+        both = zip(self.held_out.sketches, self.held_out.labels, strict=True)
+        chosen = [(sketch, label) for sketch, label in both if self.judge.classes[label] in classes]
+        return [sketch for sketch, _ in chosen], torch.tensor([label for _, label in chosen])
+
+    def _some_training(self, count: int, classes: Sequence[str]) -> list[NDArray[np.float32]]:
         wanted = [
             sketch
             for sketch, label in zip(self.training.sketches, self.training.labels, strict=True)
-            if not classes or self.training.classes[label] in classes
+            if self.training.classes[label] in classes
         ]
         chosen = np.random.default_rng(0).permutation(len(wanted))[:count]
         return [wanted[place] for place in chosen]

@@ -30,7 +30,11 @@ def evaluate(
     data: options.Data = None,
     per_class: Annotated[int, typer.Option(min=2, help="Samples of each class.")] = 30,
     temperatures: Annotated[str, typer.Option(help="Temperatures to sample at, such as '0.1,0.25,0.4'.")] = "0.25",
+    pick: options.Pick = 1,
     seed: options.Seed = 0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the judge's figures in the model's file and card.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("-o", help="Write the figures as JSON, too.")] = None,
     as_json: options.Json = False,
     table1: Annotated[
@@ -82,7 +86,8 @@ def evaluate(
     from plotbot.files import write_beside
 
     shipped = {one.name: one.weights for one in zoo.shipped()}
-    trained = load_model(shipped.get(model, Path(model)))
+    weights = shipped.get(model, Path(model))
+    trained = load_model(weights)
     names = [one.strip() for one in classes.split(",") if one.strip()]
     try:
         heats = [float(one) for one in temperatures.split(",")]
@@ -100,7 +105,9 @@ def evaluate(
     if known and judge:
         if not judge.exists():
             _train(known, training, judge)
-        facts |= _judged(Exhibition(known, training, held_out), trained, heats, per_class, seed)
+        facts |= _judged(Exhibition(known, training, held_out), trained, heats, per_class, (seed, pick))
+        if keep:
+            _keep(trained, facts, weights)
     if output:
         write_beside(output, (json.dumps(facts, indent=2) + "\n").encode())
     return _tell(facts, as_json)
@@ -150,17 +157,36 @@ def _train(judge: Judge, training: Drawings, file: Path) -> None:
     save_judge(file, judge)
 
 
-def _judged(hall: Exhibition, trained: TrainedModel, heats: list[float], per_class: int, seed: int) -> dict[str, Any]:
-    """What a judge says of real drawings and, at each temperature, of a model's."""
+def _judged(
+    hall: Exhibition, trained: TrainedModel, heats: list[float], per_class: int, chance: tuple[int, int]
+) -> dict[str, Any]:
+    """What a judge says of real drawings and, at each temperature, of a model's: from a seed, best of so many."""
+    from models import zoo
     from plotbot.progress import bar
 
+    seed, pick = chance
+    critic = zoo.critic() if pick > 1 else None
     mine = [name for name in hall.judge.classes if name in trained.classes]
-    facts: dict[str, Any] = {"classes": mine, "real": hall.real(), "generated": []}
+    facts: dict[str, Any] = {"judge_classes": hall.judge.classes, "classes": mine, "pick": pick}
+    facts |= {"real": hall.real(mine), "generated": []}
     with bar("sampling and judging") as update:
         for number, heat in enumerate(heats):
             update(number / len(heats), f"temperature {heat:g}")
-            facts["generated"].append(hall.generated(trained, mine, heat, per_class, seed))
+            facts["generated"].append(hall.generated(trained, mine, heat, per_class, seed, critic, pick))
     return facts
+
+
+def _keep(trained: TrainedModel, facts: dict[str, Any], weights: Path) -> None:
+    """Write the figures into the model's file, and its card beside it."""
+    from models.card import card
+    from models.checkpoint import save_model
+    from plotbot.files import write_beside
+
+    trained.about["evaluation"] = {name: facts[name] for name in ("judge_classes", "pick", "real", "generated")}
+    losses = ("held_out_nats_per_point", "held_out_reconstruction", "held_out_kl")
+    trained.about["results"] |= {name: facts[name] for name in losses if name in facts}
+    save_model(weights, trained)
+    write_beside(weights.with_suffix(".md"), card(trained, weights.stem).encode())
 
 
 def _table1(
