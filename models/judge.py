@@ -97,9 +97,8 @@ def train_judge(
 
 
 def save_judge(path: Path, judge: Judge) -> None:
-    """Write a judge as safetensors, in half precision, with its classes in the header."""
-    weights = {name: one.half() if one.is_floating_point() else one for name, one in judge.state_dict().items()}
-    checkpoint.write(path, weights, {"format": FORMAT, "classes": list(judge.classes)})
+    """Write a judge as safetensors with its classes in the header."""
+    checkpoint.write(path, judge.state_dict(), {"format": FORMAT, "classes": list(judge.classes)})
 
 
 def load_judge(path: Path) -> Judge:
