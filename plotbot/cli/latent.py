@@ -206,7 +206,7 @@ def vary(
 
     mu, sigma = encode(space.trained, space.read([file]))
     varied = space.draw(nearby(mu[0], sigma[0], count, spread, space.seed + 1))
-    sheet.write([coloured(one, BLACK) for one in varied], space.word)
+    sheet.write([coloured(one, BLUE) for one in varied], space.word)
 
 
 @spread_out
