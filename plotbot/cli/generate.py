@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -102,7 +103,8 @@ def train(
                         kl = f"  KL {progress.held_out.kl:.3f}" if plan.latent else ""
                         typer.echo(f"{remark}  held out {progress.held_out.nats_per_point:.4f}{kl}")
     except KeyboardInterrupt:
-        typer.echo(f"stopped; the state is in {folder}, and the same command goes on from there", err=True)
+        if os.environ.get("RANK", "0") == "0":
+            typer.echo(f"stopped; the state is in {folder}, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
     if rank > 0:
         return
