@@ -208,9 +208,10 @@ def sample_finished(
     Returns the sketches and how many were replaced. After five rounds what has not ended stays as it is.
     Raises SamplingError as `sample` does, and for a class that the critic does not know.
     """
-    name = class_name or (model.classes[0] if len(model.classes) == 1 else "")
+    tries = tries if critic else 1
+    name = class_name or "".join(model.classes[:1])
     if critic and name not in critic.classes:
-        raise SamplingError(f"the critic does not know {name or 'several classes at once'!r}; leave out --pick")
+        raise SamplingError(f"the critic does not know {name!r}; let it pick none")
 
     def best(wanted: int, start: int) -> list[Sketch]:
         made = sample(model, wanted * tries, class_name, temperature, pen_temperature, start)

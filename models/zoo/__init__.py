@@ -29,9 +29,10 @@ def shipped() -> list[Entry]:
     return [Entry(one.stem, one, one.with_suffix(".md")) for one in weights]
 
 
-def critic() -> Judge:
-    """The judge that picks the best of several sketches. Raises CheckpointError."""
-    return load_judge(FOLDER / f"{CRITIC}.safetensors")
+def critic_of(class_name: str | None) -> Judge | None:
+    """The judge that picks the best of several sketches; None where it does not know the class."""
+    judge = load_judge(FOLDER / f"{CRITIC}.safetensors")
+    return judge if class_name in judge.classes else None
 
 
 def find(class_name: str) -> tuple[TrainedModel, str | None]:

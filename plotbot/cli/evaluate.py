@@ -165,10 +165,10 @@ def _judged(
     from plotbot.progress import bar
 
     seed, pick = chance
-    critic = zoo.critic() if pick > 1 else None
     mine = [name for name in hall.judge.classes if name in trained.classes]
     facts: dict[str, Any] = {"judge_classes": hall.judge.classes, "classes": mine, "pick": pick}
     facts |= {"real": hall.real(mine), "generated": []}
+    critic = zoo.critic_of(mine[0]) if pick > 1 else None
     with bar("sampling and judging") as update:
         for number, heat in enumerate(heats):
             update(number / len(heats), f"temperature {heat:g}")

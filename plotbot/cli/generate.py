@@ -21,7 +21,7 @@ def sample(
     count: options.Count = 12,
     temperature: options.Temperature = None,
     pen_temperature: options.PenTemperature = None,
-    pick: options.Pick = 1,
+    pick: options.Pick = 4,
     seed: options.Seed = 0,
     model: Annotated[Path | None, typer.Option(help="A model.safetensors instead of the shipped ones.")] = None,
     paper: options.Paper = "a4",
@@ -40,7 +40,7 @@ def sample(
     from plotbot.units import parse_length
 
     trained, name = (load_model(model), class_name.replace("_", " ").strip()) if model else zoo.find(class_name)
-    critic = zoo.critic() if pick > 1 else None
+    critic = zoo.critic_of(name) if pick > 1 else None
     sketches, replaced = sample_finished(trained, count, name, temperature, pen_temperature, seed, critic, pick)
     if output.suffix in (".svg", ".png"):
         size = paper_size(paper, landscape)

@@ -18,7 +18,7 @@ PenTemperature = Annotated[
     float | None, typer.Option(help="Chance in pen lifts and the end; at least 0.5 + T / 2 and the model's own.")
 ]
 Pick = Annotated[
-    int, typer.Option(min=1, max=50, help="Draw so many for each sketch; the one a critic knows best is kept.")
+    int, typer.Option(min=1, max=50, help="Draw so many for each sketch; the one that a critic knows best is kept.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same.")]
 Paper = Annotated[str, typer.Option(help="a0 to a6, letter, or WIDTHxHEIGHT such as 210x297mm.")]

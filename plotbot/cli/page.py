@@ -18,7 +18,7 @@ def draw(
     count: options.Count = 12,
     temperature: options.Temperature = None,
     pen_temperature: options.PenTemperature = None,
-    pick: options.Pick = 1,
+    pick: options.Pick = 4,
     paper: options.Paper = "a4",
     landscape: options.Landscape = False,
     margin: options.Margin = "10mm",
@@ -49,7 +49,7 @@ def draw(
 
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
     model, name = zoo.find(class_name)
-    critic = zoo.critic() if pick > 1 else None
+    critic = zoo.critic_of(name) if pick > 1 else None
     sketches, replaced = sample_finished(model, count, name, temperature, pen_temperature, seed, critic, pick)
     lines = [strokes.to_polylines(one.stroke3) for one in sketches]
     document, saving = optimise(grid(lines, size, parse_length(margin)), profile, pen)
@@ -63,6 +63,7 @@ def draw(
         "sketches": len(sketches),
         "replaced_because_they_did_not_end": replaced,
         "seed": seed,
+        "picked_from": pick if critic else 1,
         "temperature": model.temperature if temperature is None else temperature,
         "paper_mm": list(size),
         "page_turned_to_fit": toolpath.rotated,

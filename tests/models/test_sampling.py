@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
 from models.checkpoint import TrainedModel
-from models.sampling import SamplingError, calibrate, pen_temperature_for, sample
+from models.judge import Judge
+from models.sampling import TOGETHER, SamplingError, calibrate, decode, pen_temperature_for, sample, sample_finished
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 
 
@@ -65,6 +68,51 @@ def test_calibration_warms_the_pen_until_sketches_end() -> None:
 
 def test_the_pens_own_temperature_follows_the_rule() -> None:
     assert pen_temperature_for(0.25) == 0.625
+
+
+def test_more_than_a_batch_is_as_many_sketches_none_twice() -> None:
+    sketches = sample(untrained(), TOGETHER + 30, "cat", seed=3)
+    assert len({one.stroke3.tobytes() for one in sketches}) == len(sketches) == TOGETHER + 30
+    first = sample(untrained(), TOGETHER, "cat", seed=3)
+    assert all(np.array_equal(a.stroke3, b.stroke3) for a, b in zip(first, sketches[:TOGETHER], strict=True))
+
+
+def test_a_drawing_does_not_depend_on_the_threads() -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        two = sample(untrained(), TOGETHER + 5, "cat")
+        assert torch.get_num_threads() == 2
+        torch.set_num_threads(1)
+        one = sample(untrained(), TOGETHER + 5, "cat")
+    finally:
+        torch.set_num_threads(threads)
+    assert all(np.array_equal(a.stroke3, b.stroke3) for a, b in zip(one, two, strict=True))
+
+
+def test_the_given_strokes_come_back_untouched() -> None:
+    given = np.array([[3.3, 4.7, 0], [10.1, -0.2, 1], [7, 7, 0]], dtype=np.float32)
+    for one in decode(untrained(), 6, None, "cat", (0.5, 0.75), 0, given):
+        np.testing.assert_array_equal(one.stroke3[:3], given)
+    with pytest.raises(SamplingError, match="has 45 points, and this model's are at most 45; simplify it"):
+        decode(untrained(), 1, None, "cat", (0.5, 0.75), 0, np.ones((45, 3), dtype=np.float32))
+
+
+def test_a_critic_keeps_what_it_knows_best() -> None:
+    class Longest(Judge):
+        """Takes the longest sketch for the surest cat."""
+
+        def look(self, sketches: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+            lengths = torch.tensor([float(len(one)) for one in sketches])
+            return torch.stack([lengths, torch.zeros_like(lengths)], dim=-1), lengths
+
+    sure = untrained(end_logit=1.0)
+    alone = sample(sure, 40, "cat", seed=1)
+    picked, _ = sample_finished(sure, 10, "cat", seed=1, critic=Longest(["cat", "dog"]), tries=4)
+    expected = [max(len(one.stroke3) for one in alone[first : first + 4]) for first in range(0, 40, 4)]
+    assert [len(one.stroke3) for one in picked] == expected
+    with pytest.raises(SamplingError, match="the critic does not know 'cat'"):
+        sample_finished(sure, 1, "cat", critic=Longest(["pig", "cow"]), tries=2)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, 5.0, float("nan")])
