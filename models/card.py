@@ -15,8 +15,8 @@ LICENCE = (
 
 
 def sheet_classes(model: TrainedModel, count: int = 48) -> list[str | None]:
-    """The class of each sketch on a model's sheet of samples: its only one, or `count` spread over all."""
-    if not model.classes:
+    """The class of each sketch on a model's sheet of samples: `count` spread over all, None where it is told none."""
+    if not model.network.config.classes:
         return [None] * count
     return [model.classes[place * len(model.classes) // count] for place in range(count)]
 
@@ -56,7 +56,7 @@ def card(model: TrainedModel, name: str) -> str:
     table = "\n".join(f"| {what} | {value} |" for what, value in rows)
     picture = f"![48 samples](../../docs/zoo/{name}.png)"
     caption = "48 samples at the default temperatures, none chosen"
-    if len(model.classes) > 1:
+    if model.network.config.classes > 1:
         caption += ", row by row: " + ", ".join(map(str, sheet_classes(model)))
     licence = recipe.get("attribution") or LICENCE
     judged = _judged(model.about["evaluation"]) if "evaluation" in model.about else ""

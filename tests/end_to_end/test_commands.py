@@ -205,7 +205,8 @@ def test_evaluate_reports_real_beside_generated(plotbot: Run, data: Path, tmp_pa
 
 
 def test_models_and_machines_are_listed_and_shown(plotbot: Run, tmp_path: Path) -> None:
-    shipped = {"cat", "dog", "horse", "bird", "duck", "butterfly", "everything"}
+    shipped = {"cat", "dog", "horse", "bird", "duck", "butterfly", "mosquito", "owl", "crab", "face", "line"}
+    shipped |= {"twenty", "everything", "cat_vae", "cat_pig_vae"}
     assert set(json.loads(plotbot("models", "list", "--json", at=tmp_path).stdout)) == shipped
     assert "held-out loss" in plotbot("models", "show", "cat", at=tmp_path).stdout
     assert "ice cream" in plotbot("models", "show", "everything", at=tmp_path).stdout

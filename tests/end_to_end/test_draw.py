@@ -60,8 +60,13 @@ def test_the_page_gives_back_the_jobs_strokes(drawn: Path, plotbot: Run, tmp_pat
         np.testing.assert_allclose(one[[0, -1]], other[[0, -1]], atol=0.011)
 
 
-def test_a_class_without_a_model_of_its_own_is_drawn_by_everything(plotbot: Run, tmp_path: Path) -> None:
-    done = plotbot("draw", "ice_cream", "-n", 2, "--paper", "a6", "--json", "--out", "x", at=tmp_path)
+@pytest.mark.parametrize(
+    ("name", "class_name", "model"), [("ice_cream", "ice cream", "twenty"), ("Lighthouse", "lighthouse", "everything")]
+)
+def test_a_class_without_a_model_of_its_own_is_drawn_by_the_one_that_knows_the_fewest(
+    plotbot: Run, tmp_path: Path, name: str, class_name: str, model: str
+) -> None:
+    done = plotbot("draw", name, "-n", 2, "--paper", "a6", "--json", "--out", "x", at=tmp_path)
     facts = json.loads(done.stdout)
-    assert (facts["class"], facts["model"]) == ("ice cream", "everything")
+    assert (facts["class"], facts["model"], facts["picked_from"]) == (class_name, model, 4)
     assert facts["strokes_lost"] == 0
