@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from models import strokes
 from models.checkpoint import TrainedModel
+from models.mixture import LOG_SIGMA_RANGE, RHO_LIMIT
 from models.pretrained import PIXEL_FACTOR, import_magenta
 from models.readers import read_ndjson
 
@@ -56,17 +57,20 @@ def google(path: Path, drawings: list[NDArray[np.float32]], components: int) -> 
 def ours(model: TrainedModel, drawings: list[NDArray[np.float32]]) -> tuple[list[Parts], int]:
     """What our network says, and how many sigmas and rhos our mixture moved to its limits.
 
-    Those are given here as the network put them out: the limits are ours and are counted, not compared.
+    Those are given here as the network put them out: the limits are ours and are counted, not compared. In float64,
+    so that what differs is Google's own rounding: the largest sigmas are near 30, and float32 has seven digits.
     """
+    model.network.double()
     raws: list[torch.Tensor] = []
     model.network.head.register_forward_hook(lambda _module, _inputs, output: raws.append(output))
     said, moved = [], 0
     for drawing in drawings:
         rows = torch.from_numpy(drawing / np.array([model.scale_factor, model.scale_factor, 1, 1, 1], np.float32))
-        mixture, _ = model.network(rows[None])
+        mixture, _ = model.network(rows[None].double())
         _, _, _, sigma_x, sigma_y, rho = raws.pop()[..., 3:].chunk(6, dim=-1)
         raw_sigma, raw_rho = torch.stack([sigma_x, sigma_y], dim=-1), torch.tanh(rho)
-        moved += int((raw_sigma != mixture.log_sigma).sum() + (raw_rho != mixture.rho).sum())
+        limited = raw_sigma.clamp(*LOG_SIGMA_RANGE) != raw_sigma, raw_rho.abs() > RHO_LIMIT
+        moved += sum(int(one.sum()) for one in limited)
         values = mixture.log_pi.exp(), mixture.mu, raw_sigma.exp(), raw_rho, mixture.pen_logits.softmax(-1)
         said.append({name: one[0].double().numpy() for name, one in zip(PARTS, values, strict=True)})
     return said, moved
