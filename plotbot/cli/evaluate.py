@@ -183,8 +183,6 @@ def _keep(trained: TrainedModel, facts: dict[str, Any], weights: Path) -> None:
     from plotbot.files import write_beside
 
     trained.about["evaluation"] = {name: facts[name] for name in ("judge_classes", "pick", "real", "generated")}
-    losses = ("held_out_nats_per_point", "held_out_reconstruction", "held_out_kl")
-    trained.about["results"] |= {name: facts[name] for name in losses if name in facts}
     save_model(weights, trained)
     write_beside(weights.with_suffix(".md"), card(trained, weights.stem).encode())
 
