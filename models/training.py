@@ -121,12 +121,13 @@ def to_tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tens
 @torch.no_grad()
 def evaluate(network: checkpoint.Network, batches: Batches, longest: int, device: torch.device) -> Judgement:
     """The judgement of a network on every drawing of a set, Nmax being `longest`; z is drawn from a fixed seed."""
+    training = network.training
     network.eval()
     objective = Objective(network)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         sums = torch.stack([objective(*to_tensors(batch, device)) for batch in batches.all()]).double().sum(0)
-    network.train()
+    network.train(training)
     nats, kl, points, drawings = sums.tolist()
     return Judgement(nats / points, nats / (drawings * longest), kl / drawings)
 

@@ -207,3 +207,12 @@ def test_every_shipped_recipe_loads() -> None:
     assert [load_recipe(name).name for name in names] == names
     with pytest.raises(RecipeError, match=r"no recipe unicorn: name a \.toml file or one of"):
         load_recipe("unicorn")
+
+
+def test_judging_leaves_a_network_as_it_was(whole_run: Path) -> None:
+    """Else a model that was judged would go on to sample with dropout."""
+    network = checkpoint.load_model(whole_run / training.MODEL).network
+    for mode in (False, True):
+        network.train(mode)
+        training.evaluate(network, Batches(staircases(), 40.0, 64), 20, torch.device("cpu"))
+        assert network.training is mode
