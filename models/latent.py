@@ -14,11 +14,10 @@ from torch import Tensor
 
 from models import strokes, zoo
 from models.checkpoint import TrainedModel, read_header
-from models.sampling import SamplingError, Sketch, cap_of, decode
+from models.sampling import SamplingError, Sketch, cap_of, decode, redraw
 from models.sketch_rnn import SketchRNN
 
 STRAIGHT = 1e-6  # sine of the angle under which two vectors count as parallel
-ROUNDS = 5
 
 
 @torch.inference_mode()
@@ -93,14 +92,11 @@ def draw(
     given: NDArray[np.float32] | None = None,
 ) -> list[Sketch]:
     """`decode`, and again what did not end by itself or adds nothing to what is given; after five rounds it stays."""
-    sketches = decode(model, count, z, class_name, heat, seed, given)
     there = 0 if given is None else len(given)
-    for attempt in range(1, ROUNDS + 1):
-        poor = [place for place, one in enumerate(sketches) if not one.finished or len(one.stroke3) == there]
-        if not poor:
-            break
-        some = None if z is None else z[poor]
-        again = decode(model, len(poor), some, class_name, heat, seed + attempt * 1_000_003, given)
-        for place, one in zip(poor, again, strict=True):
-            sketches[place] = one
+
+    def again(poor: list[int], start: int) -> list[Sketch]:
+        return decode(model, len(poor), None if z is None else z[poor], class_name, heat, start, given)
+
+    sketches = decode(model, count, z, class_name, heat, seed, given)
+    redraw(sketches, lambda one: one.finished and len(one.stroke3) > there, again, seed)
     return sketches

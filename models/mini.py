@@ -11,7 +11,6 @@ drifting.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from models import strokes
 from models.mixture import Mixture, loss
-from models.sampling import SLACK, SamplingError, pen_temperature_for
+from models.sampling import SLACK, SamplingError, checked, one_thread, pen_temperature_for
 
 State = tuple[Tensor, Tensor]  # h and c of the LSTM, each (1, B, HIDDEN)
 HIDDEN, DENSE, COMPONENTS = 96, 64, 5
@@ -107,7 +106,7 @@ class Mini:
         since: list[float] = []
         for step in range(steps):
             self.adam.param_groups[0]["lr"] = first * (last / first) ** (step / steps)
-            with _one_thread():
+            with one_thread():
                 inputs, targets = self._batch()
                 mixture, _ = self.network(inputs)
                 nats = loss(mixture, targets, lengths).per_point
@@ -153,8 +152,7 @@ class Mini:
         """
         if pen_temperature is None:
             pen_temperature = pen_temperature_for(temperature)
-        if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
-            raise SamplingError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
+        temperature, pen_temperature = checked(temperature, pen_temperature)
         cap = round(SLACK * len(self.sketch)) if points is None else points
         if not 1 <= cap <= 2 * MOST_POINTS:
             raise SamplingError(f"a sample has 1 to {2 * MOST_POINTS} points, not {cap}")
@@ -162,7 +160,7 @@ class Mini:
         generator = torch.Generator().manual_seed(seed)
         drawn: list[Tensor] = []
         finished = False
-        with _one_thread():
+        with one_thread():
             mixture, state = self.network(self.rows[None, :given])  # the last of these predicts the last row given
             weights = mixture.sharpen(temperature, pen_temperature).log_pi[0, -1]
             row = self.rows[None, None, given]
@@ -188,7 +186,7 @@ class Mini:
         In model units: the drawing's divided by `scale_factor`. A prediction, made from all true rows before it,
         is the mean of the heaviest component: what a sample draws as the temperature goes to 0.
         """
-        with _one_thread():
+        with one_thread():
             mixture, _ = self.network(self.rows[None, :-2])  # (1, N)
         heaviest = mixture.log_pi[0, 1:].argmax(-1)
         predicted = mixture.mu[0, 1:][torch.arange(len(heaviest)), heaviest]
@@ -209,14 +207,3 @@ def _checked(sketch: NDArray[np.floating]) -> NDArray[np.float32]:
         raise SamplingError("all points of the drawing coincide; draw something with an extent")
     sketch[:, 2] = sketch[:, 2] > 0.5
     return sketch
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The sums are too small to share, and so nothing learnt or drawn depends on the count of cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

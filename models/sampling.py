@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ ENOUGH = 0.97
 SLACK = 1.5  # a cold network draws on a little longer than what it learnt from
 TOGETHER = 500  # sketches of a batch; more share the cores, batch by batch, whatever their number
 GO_ON = 0.9  # where fewer than this share of a batch still draw, the others leave it
+ROUNDS = 5  # in which what did not end is drawn again
 AT_LEAST = 2  # points of a drawing: the data hold none shorter
 
 
@@ -59,6 +60,11 @@ def temperatures(model: TrainedModel, temperature: float | None, pen_temperature
     temperature = model.temperature if temperature is None else temperature
     if pen_temperature is None:
         pen_temperature = max(pen_temperature_for(temperature), model.pen_temperature)
+    return checked(temperature, pen_temperature)
+
+
+def checked(temperature: float, pen_temperature: float) -> tuple[float, float]:
+    """The two temperatures. Raises SamplingError where one is out of range."""
     if not (0 < temperature <= 2 and 0 < pen_temperature <= 2):
         raise SamplingError(f"temperatures lie above 0 and up to 2, not {temperature:g} and {pen_temperature:g}")
     return temperature, pen_temperature
@@ -135,7 +141,7 @@ def decode(
         return _draw(model, number, some_labels, some_z, heat, start, torch.from_numpy(prefix))
 
     alone: dict[str, Any] = {"initializer": torch.set_num_threads, "initargs": (1,)}
-    with _one_thread_each() as threads, ThreadPoolExecutor(threads, **alone) as pool:
+    with one_thread() as threads, ThreadPoolExecutor(threads, **alone) as pool:
         drawn = list(pool.map(some, places))
     return [
         Sketch(np.concatenate([origin, given, strokes.from_stroke5(one) * scale]), bool(end))
@@ -145,8 +151,9 @@ def decode(
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[int]:
-    """torch at one thread: a step is too small to share, and so no drawing depends on the count of cores."""
+def one_thread() -> Iterator[int]:
+    """torch at one thread, giving how many it had: a step is too small to share, and so nothing drawn or learnt depends
+    on the count of cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -223,15 +230,25 @@ def sample_finished(
         return [made[place * tries + int(one)] for place, one in enumerate(chosen)]
 
     sketches = best(count, seed)
+    return sketches, redraw(sketches, lambda one: one.finished, lambda poor, start: best(len(poor), start), seed)
+
+
+def redraw(
+    sketches: list[Sketch], good: Callable[[Sketch], bool], draw: Callable[[list[int], int], list[Sketch]], seed: int
+) -> int:
+    """Replace, in place, the sketches that are not good by what `draw` makes of their places and a new seed.
+
+    After five rounds what is not good stays as it is. Returns how many were drawn again.
+    """
     replaced = 0
-    for attempt in range(1, 6):
-        open_ended = [place for place, one in enumerate(sketches) if not one.finished]
-        if not open_ended:
+    for attempt in range(1, ROUNDS + 1):
+        poor = [place for place, one in enumerate(sketches) if not good(one)]
+        if not poor:
             break
-        replaced += len(open_ended)
-        for place, one in zip(open_ended, best(len(open_ended), seed + attempt * 1_000_003), strict=True):
+        replaced += len(poor)
+        for place, one in zip(poor, draw(poor, seed + attempt * 1_000_003), strict=True):
             sketches[place] = one
-    return sketches, replaced
+    return replaced
 
 
 def calibrate(model: TrainedModel, count: int = 690) -> float:
@@ -249,7 +266,7 @@ def calibrate(model: TrainedModel, count: int = 690) -> float:
     share = 0.0
     for heat in LADDER:
         model.temperature, model.pen_temperature = heat
-        with _one_thread_each():
+        with one_thread():
             _, ended = _draw(model, count, labels, z, heat, 0, torch.zeros(0, 5))
         share = float(ended.float().mean())
         if share >= ENOUGH:
