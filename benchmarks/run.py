@@ -27,7 +27,7 @@ import vpype
 import vpype_cli
 
 from gcode.profile import load_profile
-from gcode.program import write_program
+from gcode.writing import write_program
 from models import strokes, zoo
 from models.checkpoint import CheckpointError, TrainedModel
 from models.sampling import pen_temperature_for, sample

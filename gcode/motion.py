@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gcode.interpreter import Dwell, Move, Vec3
+from gcode.actions import Dwell, Move, Vec3
 from gcode.profile import Profile
 from gcode.program import Program, parked, trace
 

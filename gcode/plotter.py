@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from gcode.grbl import (
+from gcode.grbl.replies import (
     HOLD,
     RESET,
     RESUME,

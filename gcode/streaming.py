@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 
-from gcode.interpreter import Dwell, GcodeError, Interpreter, Move, strip_line
+from gcode.actions import Dwell, GcodeError, Move
+from gcode.grbl.interpreter import GrblInterpreter, strip_line
 from gcode.profile import Profile
 from gcode.program import Program, Step, parked, trace
 from gcode.transport import PlotterError
@@ -122,7 +123,7 @@ def _read(program: Program, profile: Profile) -> tuple[list[Line], list[int]]:
 
 def _refused(program: Program, profile: Profile) -> PlotterError:
     """Names the first block that GRBL would refuse."""
-    interpreter = Interpreter(parked(profile))
+    interpreter = GrblInterpreter(parked(profile))
     for number, block in enumerate(program.blocks, start=1):
         try:
             interpreter.execute(block.text)

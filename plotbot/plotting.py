@@ -13,15 +13,9 @@ import numpy as np
 from gcode.motion import Estimate, estimate
 from gcode.plotter import Plotter
 from gcode.profile import Profile
-from gcode.program import (
-    Program,
-    WorkAreaError,
-    check_work_area,
-    read_program,
-    strokes_of,
-    write_program,
-)
+from gcode.program import Program, WorkAreaError, check_work_area, read_program, strokes_of
 from gcode.virtual.machine import VirtualPlotter
+from gcode.writing import write_program
 from plotbot.page.ink import distance
 from plotbot.page.layout import read_page
 from plotbot.page.toolpath import to_toolpath

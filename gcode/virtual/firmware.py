@@ -14,20 +14,9 @@ import copy
 import re
 from collections.abc import Callable, Generator
 
-from gcode.grbl import RX_BUFFER
-from gcode.interpreter import (
-    LINE_LIMIT,
-    Action,
-    Dwell,
-    End,
-    GcodeError,
-    Interpreter,
-    Move,
-    Pause,
-    Spindle,
-    Vec3,
-    strip_line,
-)
+from gcode.actions import Action, Dwell, End, GcodeError, Move, Pause, Spindle, Vec3
+from gcode.grbl.interpreter import LINE_LIMIT, GrblInterpreter, strip_line
+from gcode.grbl.replies import RX_BUFFER
 from gcode.motion import dwell_time
 from gcode.profile import Profile
 from gcode.virtual.paper import Paper
@@ -210,7 +199,7 @@ class Firmware:
         self._rx = bytearray()
         self._line = bytearray()
         self._planner = self._new_planner()
-        self._interpreter = Interpreter(self._planner.position)
+        self._interpreter = GrblInterpreter(self._planner.position)
         self._reports = Reports(self.settings)
         self.paper.spindle(False, 0.0)
         self._dwell = 0.0

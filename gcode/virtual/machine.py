@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gcode.grbl import RX_BUFFER
+from gcode.grbl.replies import RX_BUFFER
 from gcode.profile import Profile
 from gcode.program import parked
 from gcode.virtual.firmware import Firmware

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gcode.interpreter import Vec3
+from gcode.actions import Vec3
 from gcode.profile import Pen
 
 Point = tuple[float, float]

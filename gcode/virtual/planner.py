@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gcode.grbl import SLOTS
-from gcode.interpreter import Move, Vec3
+from gcode.actions import Move, Vec3
+from gcode.grbl.replies import SLOTS
 from gcode.motion import (
     PlannerBlock,
     Steps,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gcode.grbl import RX_BUFFER, SLOTS
-from gcode.interpreter import MM_PER_INCH, Interpreter
+from gcode.actions import MM_PER_INCH
+from gcode.grbl.interpreter import GrblInterpreter
+from gcode.grbl.replies import RX_BUFFER, SLOTS
 from gcode.profile import Profile
 from gcode.virtual.planner import Planner
 
@@ -48,7 +49,7 @@ class Reports:
         self._wco_in, self._overrides_in = 0, 1
         self._shown: tuple[float, ...] = ()
 
-    def status(self, state: str, planner: Planner, interpreter: Interpreter, rx_used: int) -> str:
+    def status(self, state: str, planner: Planner, interpreter: GrblInterpreter, rx_used: int) -> str:
         """One `<...>` report."""
         mask = int(self._settings[10])
         unit = 1.0 / MM_PER_INCH if self._settings[13] else 1.0
@@ -79,7 +80,7 @@ class Reports:
         self._overrides_in -= 1
         return f"<{'|'.join(fields)}>"
 
-    def listing(self, interpreter: Interpreter) -> dict[str, list[str]]:
+    def listing(self, interpreter: GrblInterpreter) -> dict[str, list[str]]:
         """The lines that each `$` command which only prints gives before its `ok`."""
         zero = _numbers((0.0, 0.0, 0.0))
         names = ("G54", "G55", "G56", "G57", "G58", "G59", "G28", "G30")

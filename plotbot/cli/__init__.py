@@ -46,7 +46,7 @@ FORESEEN = {
     "models.fetch": "FetchError",
     "models.recipe": "RecipeError",
     "models.sampling": "SamplingError",
-    "gcode.interpreter": "GcodeError",
+    "gcode.actions": "GcodeError",
     "gcode.profile": "ProfileError",
     "gcode.program": "WorkAreaError",
     "gcode.transport": "PlotterError",

@@ -34,7 +34,7 @@ def draw(
     on paper.
     """
     from gcode.profile import load_profile
-    from gcode.program import write_program
+    from gcode.writing import write_program
     from models import strokes, zoo
     from models.sampling import sample_finished
     from plotbot.files import write_beside
@@ -128,7 +128,7 @@ def gcode(
     """Write a page as G-code for a machine, in the page's own order (`plotbot page` finds a quicker one)."""
     from gcode.motion import estimate
     from gcode.profile import load_profile
-    from gcode.program import write_program
+    from gcode.writing import write_program
     from plotbot.page.layout import read_page
     from plotbot.page.toolpath import to_toolpath
     from plotbot.units import InputError

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gcode.grbl import Status, parse
+from gcode.grbl.replies import Status, parse
 from gcode.motion import estimate
 from gcode.profile import load_profile
 from gcode.program import Block, Program, parked

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcode.grbl import Alarm, Banner, Error, Message, Ok, Reply, Setting, Status, parse
+from gcode.grbl.replies import Alarm, Banner, Error, Message, Ok, Reply, Setting, Status, parse
 
 
 @pytest.mark.parametrize(

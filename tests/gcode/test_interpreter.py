@@ -9,23 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcode.interpreter import (
-    ARC_TOLERANCE,
-    LINE_LIMIT,
-    Action,
-    Dwell,
-    End,
-    GcodeError,
-    Interpreter,
-    Move,
-    Pause,
-    Spindle,
-    strip_line,
-)
+from gcode.actions import Action, Dwell, End, GcodeError, Move, Pause, Spindle
+from gcode.grbl.interpreter import ARC_TOLERANCE, LINE_LIMIT, GrblInterpreter, strip_line
 
 
 def run(*lines: str) -> list[Action]:
-    interpreter = Interpreter()
+    interpreter = GrblInterpreter()
     return [action for line in lines for action in interpreter.execute(line)]
 
 
@@ -106,7 +95,7 @@ def targets(*lines: str) -> list[tuple[float, float, float]]:
     ],
 )
 def test_errors_are_grbls_and_change_nothing(line: str, code: int) -> None:
-    interpreter = Interpreter()
+    interpreter = GrblInterpreter()
     before = dict(vars(interpreter))
     with pytest.raises(GcodeError) as error:
         interpreter.execute(line)
@@ -115,7 +104,7 @@ def test_errors_are_grbls_and_change_nothing(line: str, code: int) -> None:
 
 
 def test_after_reset_and_on() -> None:
-    interpreter = Interpreter()
+    interpreter = GrblInterpreter()
     assert interpreter.modal == "G0 G54 G17 G21 G90 G94 M5 M9 T0 F0 S0"
     for line in ("g20 g91 g1 f10", "m3 s30 t2 m8"):
         interpreter.execute(line)
@@ -157,7 +146,7 @@ def test_relative_and_machine_coordinates() -> None:
 
 
 def test_g92_moves_the_work_coordinates_not_the_head() -> None:
-    interpreter = Interpreter((10.0, 20.0, 0.0))
+    interpreter = GrblInterpreter((10.0, 20.0, 0.0))
     assert interpreter.execute("G92X0Y5") == []
     assert (interpreter.position, interpreter.offset) == ((10.0, 20.0, 0.0), (10.0, 15.0, 0.0))
     assert interpreter.execute("G0X1Y1") == [Move((11.0, 16.0, 0.0), True, 0.0)]
@@ -228,7 +217,7 @@ def test_a_tiny_arc_is_one_line() -> None:
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0.05, 200), st.floats(0.01, 6.28), st.booleans())
 def test_any_arc_ends_where_it_should(x: float, y: float, radius: float, angle: float, clockwise: bool) -> None:
-    interpreter = Interpreter((x, y, 0.0))
+    interpreter = GrblInterpreter((x, y, 0.0))
     cx = x - radius
     end_x = cx + radius * math.cos(angle)
     end_y = y + radius * math.sin(-angle if clockwise else angle)
@@ -242,7 +231,7 @@ def test_any_arc_ends_where_it_should(x: float, y: float, radius: float, angle: 
 
 @given(st.lists(st.text(alphabet="GMXYZIJRFSPNT0123459.-+ ();", max_size=24) | st.text(max_size=12), max_size=4))
 def test_any_text_is_executed_or_refused_whole(lines: list[str]) -> None:
-    interpreter = Interpreter()
+    interpreter = GrblInterpreter()
     for line in lines:
         before = dict(vars(interpreter))
         try:

@@ -25,7 +25,8 @@ from gcode.motion import (
     to_steps,
 )
 from gcode.profile import Profile, load_profile
-from gcode.program import Block, Program, write_program
+from gcode.program import Block, Program
+from gcode.writing import write_program
 
 # 50 mm/s drawn, 8000 mm/min travel, 500 mm/s2, junction deviation 0.01 mm, 80 steps/mm
 PROFILE = load_profile("virtual")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcode.grbl import SLOTS
-from gcode.interpreter import Move, Vec3
+from gcode.actions import Move, Vec3
+from gcode.grbl.replies import SLOTS
 from gcode.motion import PlannerBlock, block_time, plan, planner_block, to_steps
 from gcode.profile import load_profile
 from gcode.virtual.planner import Planner

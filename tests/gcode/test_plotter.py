@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from gcode.motion import estimate
 from gcode.plotter import Plotter, Progress
 from gcode.profile import Profile, load_profile
-from gcode.program import Block, Program, write_program
+from gcode.program import Block, Program
 from gcode.virtual.machine import VirtualPlotter
+from gcode.writing import write_program
 from tests.gcode.driving import (
     LONG,
     PEN_UP,

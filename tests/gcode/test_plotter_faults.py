@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from gcode.plotter import Plotter, Timing
-from gcode.program import Block, Program, write_program
+from gcode.program import Block, Program
 from gcode.transport import PlotterError, open_port
 from gcode.virtual.machine import VirtualPlotter
+from gcode.writing import write_program
 from tests.gcode.driving import (
     PEN_UP,
     PROFILE,

@@ -12,17 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gcode.interpreter import GcodeError
+from gcode.actions import GcodeError
 from gcode.profile import Pen, Profile, load_profile
-from gcode.program import (
-    Block,
-    Program,
-    WorkAreaError,
-    ink,
-    read_program,
-    strokes_of,
-    write_program,
-)
+from gcode.program import Block, Program, WorkAreaError, ink, read_program, strokes_of
+from gcode.writing import write_program
 
 SERVO = load_profile("grbl-servo")
 Z = load_profile("grbl-z")

@@ -14,14 +14,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-Vec3 = tuple[float, float, float]
+from gcode.actions import MM_PER_INCH, Action, Dwell, End, GcodeError, Move, Pause, Spindle, Vec3, chords
 
 LINE_LIMIT = 79
 """Characters of a stripped line that fit GRBL's buffer of 80, which ends with a zero."""
 ARC_TOLERANCE = 0.002
 """mm between an arc and its chords: GRBL's default $12."""
-MM_PER_INCH = 25.4
-_MAX_CHORDS = 65535  # GRBL counts an arc's chords in 16 bits
 
 _COMMENT = re.compile(r"\([^)]*\)?|;.*|[\x00-\x20/]", re.DOTALL)
 _WORD = re.compile(r"([A-Z])([+-]?(?:\d+\.?\d*|\.\d+))", re.ASCII)
@@ -53,51 +51,6 @@ _AXIS_COMMAND: dict[int, Literal["motion", "non-modal", "length"]] = {
     92: "non-modal",
     49: "length",
 }
-
-
-class GcodeError(ValueError):
-    """A line that GRBL 1.1 refuses: `code` is its error number, the message says it in words."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A straight move to `target` (mm, machine coordinates); `feed` in mm/min, 0.0 on a rapid."""
-
-    target: Vec3
-    rapid: bool
-    feed: float
-
-
-@dataclass(frozen=True, slots=True)
-class Dwell:
-    """A full stop, then a wait of `seconds` as written (GRBL rounds up to 50 ms). M8 and M9 stop for 0 s."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Spindle:
-    """A full stop, then the spindle output goes `on` with S `speed`, or off. Moves a servo pen."""
-
-    on: bool
-    speed: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """M0: a full stop until the operator resumes. (GRBL 1.1 reads M1 and ignores it.)"""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """M2 or M30: the program's end; the modal state has gone back to its defaults."""
-
-
-Action = Move | Dwell | Spindle | Pause | End
 
 
 def strip_line(line: str) -> str:
@@ -168,7 +121,7 @@ def _command(words: _Words, letter: str, value: float, text: str) -> None:
     words.groups[group] = number
 
 
-class Interpreter:
+class GrblInterpreter:
     """The state of a GRBL 1.1 parser; `execute` takes it from line to line.
 
     `position` is where the last block ends, mm in machine coordinates. `offset` is what work coordinates lack
@@ -196,6 +149,18 @@ class Interpreter:
             f"G{self.motion} G54 G17 G{20 if self.inches else 21} G{91 if self.relative else 90} G94 "
             f"M{self.spindle} M{self.coolant} T{self.tool} F{self.feed:.0f} S{self.speed:.0f}"
         )
+
+    def modes(self) -> list[str]:
+        """The lines that set these modes after a reset; where there is an offset the head must be at `position`."""
+        unit = MM_PER_INCH if self.inches else 1.0
+        lines = [f"G{20 if self.inches else 21}G{91 if self.relative else 90}G17G94"]
+        if self.offset != (0.0, 0.0, 0.0):
+            here = zip(_AXES, self.position, self.offset, strict=True)
+            lines.append("G92" + "".join(f"{axis}{(p - o) / unit:.4f}" for axis, p, o in here))
+        if self.feed:
+            lines.append(f"F{self.feed / unit:.4f}")
+        lines.append(f"G{self.motion}")
+        return lines
 
     def execute(self, line: str) -> list[Action]:
         """Executes one line and returns what the machine does, in order.
@@ -311,30 +276,7 @@ class Interpreter:
             miss = abs(math.hypot(x - i, y - j) - radius)
             if miss > 0.5 or (miss > 0.005 and miss > 0.001 * radius):
                 raise GcodeError(33, f"the arc's end is {miss:.3g} mm off its circle")
-        return self._chords(i, j, radius, target, clockwise)
-
-    def _chords(self, i: float, j: float, radius: float, target: Vec3, clockwise: bool) -> list[Vec3]:
-        """GRBL's mc_arc: equal angles, the last point being the target itself."""
-        x0, y0, z0 = self.position
-        cx, cy = x0 + i, y0 + j
-        to_x, to_y = target[0] - cx, target[1] - cy
-        angle = math.atan2(-i * to_y + j * to_x, -i * to_x - j * to_y)
-        epsilon = 5e-7  # radians: less than this is a full circle
-        if clockwise and angle >= -epsilon:
-            angle -= 2.0 * math.pi
-        elif not clockwise and angle <= epsilon:
-            angle += 2.0 * math.pi
-        sagitta = ARC_TOLERANCE * (2.0 * radius - ARC_TOLERANCE)
-        chords = int(abs(0.5 * angle * radius) / math.sqrt(sagitta)) if sagitta > 0.0 else 0
-        if chords > _MAX_CHORDS:
-            raise GcodeError(33, f"an arc of radius {radius:g} mm has too many chords")
-        points: list[Vec3] = []
-        for n in range(1, chords):
-            share = n / chords
-            cos, sin = math.cos(angle * share), math.sin(angle * share)
-            points.append((cx - i * cos + j * sin, cy - i * sin - j * cos, z0 + (target[2] - z0) * share))
-        points.append(target)
-        return points
+        return chords(self.position, target, i, j, clockwise, ARC_TOLERANCE)
 
     def _spindle(self, groups: dict[str, int], values: dict[str, float]) -> list[Action]:
         """S acts at once where the spindle is on, M3 to M5 only where they change it."""

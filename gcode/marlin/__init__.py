@@ -1,0 +1,1 @@
+"""Marlin: its G-code, what it says, and how it is driven."""
