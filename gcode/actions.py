@@ -65,6 +65,11 @@ class Interpreter(Protocol):
     position: Vec3
     offset: Vec3
 
+    @staticmethod
+    def bare(line: str) -> str:
+        """What of a line is worth sending: no comment, no needless space."""
+        ...
+
     def execute(self, line: str) -> list[Action]:
         """What the machine does on a line, in order. Raises GcodeError and then leaves the state as it was."""
         ...

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 Origin = Literal["bottom-left", "bottom-right", "top-left", "top-right"]
 YAxis = Literal["up", "down"]
 PenKind = Literal["servo", "z"]
-Controller = Literal["grbl"]
+Controller = Literal["grbl", "marlin"]
 
 SHIPPED = Path(__file__).parent / "profiles"
 
@@ -25,9 +25,9 @@ class ProfileError(ValueError):
 class Pen:
     """How the pen is lifted and lowered.
 
-    `up` and `down` are S values for a servo and mm of Z for a Z pen; `up_delay` and `down_delay` are the
-    seconds waited after the action (G4, which GRBL rounds up to 50 ms); `feed` is the mm/min at which a Z pen
-    goes down, 0 for a servo.
+    `up` and `down` are S values for a servo (degrees in Marlin) and mm of Z for a Z pen; `up_delay` and
+    `down_delay` are the seconds waited after the action (G4, which GRBL rounds up to 50 ms); `feed` is the mm/min
+    at which a Z pen goes down, 0 for a servo. `servo` is the number of Marlin's servo (M280 P).
     """
 
     kind: PenKind
@@ -36,6 +36,7 @@ class Pen:
     up_delay: float
     down_delay: float
     feed: float = 0.0
+    servo: int = 0
 
     def is_down(self, on: bool, speed: float, z: float) -> bool:
         """Whether the pen touches paper, given the spindle (`on`, S `speed`) and the Z position in mm.
@@ -53,7 +54,8 @@ class Profile:
     """A plotter: lengths in mm, rates in mm/min, accelerations in mm/s2; triples are x, y, z.
 
     `origin` is the corner of the work area where X0 Y0 is, seen from in front of the machine; x grows to the
-    right, y grows to where `y_axis` points. `park` is where the head starts and ends.
+    right, y grows to where `y_axis` points. `park` is where the head starts and ends. `path_acceleration` limits
+    the acceleration along the path on top of that of each axis, as Marlin's M204 T does; GRBL knows no such limit.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Profile:
     park: tuple[float, float]
     pen: Pen
     baud: int
+    path_acceleration: float = math.inf
 
     @property
     def x_range(self) -> tuple[float, float]:
@@ -189,10 +192,11 @@ def _profile(table: dict[str, Any], path: Path) -> Profile:
     ax, ay, az = keys.numbers("acceleration", 3, positive=True)
     sx, sy, sz = keys.numbers("steps_per_mm", 3, positive=True)
     px, py = keys.numbers("park", 2)
+    controller: Controller = keys.choice("controller", get_args(Controller))
     profile = Profile(
         name=path.stem,
         description=keys.text("description"),
-        controller=keys.choice("controller", get_args(Controller)),
+        controller=controller,
         width=keys.positive("width"),
         height=keys.positive("height"),
         origin=keys.choice("origin", get_args(Origin)),
@@ -203,8 +207,9 @@ def _profile(table: dict[str, Any], path: Path) -> Profile:
         junction_deviation=keys.number("junction_deviation", 0.0),
         steps_per_mm=(sx, sy, sz),
         park=(px, py),
-        pen=_pen(_Table(pen, str(path), "pen.")),
+        pen=_pen(_Table(pen, str(path), "pen."), controller),
         baud=int(baud),
+        path_acceleration=keys.positive("path_acceleration") if controller == "marlin" else math.inf,
     )
     keys.done()
     for value, (low, high) in zip(profile.park, (profile.x_range, profile.y_range), strict=True):
@@ -213,7 +218,7 @@ def _profile(table: dict[str, Any], path: Path) -> Profile:
     return profile
 
 
-def _pen(keys: _Table) -> Pen:
+def _pen(keys: _Table, controller: Controller) -> Pen:
     kind: PenKind = keys.choice("kind", get_args(PenKind))
     low = 0.0 if kind == "servo" else -math.inf  # GRBL refuses a negative S
     pen = Pen(
@@ -223,6 +228,7 @@ def _pen(keys: _Table) -> Pen:
         up_delay=keys.number("up_delay", 0.0),
         down_delay=keys.number("down_delay", 0.0),
         feed=keys.positive("feed") if kind == "z" else 0.0,
+        servo=int(keys.number("servo", 0.0)) if (kind, controller) == ("servo", "marlin") else 0,
     )
     keys.done()
     if pen.up == pen.down:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gcode.actions import Action, GcodeError, Move, Spindle, Vec3
-from gcode.grbl.interpreter import GrblInterpreter, strip_line
+from gcode.actions import Action, GcodeError, Move, Pause, Spindle, Vec3
+from gcode.dialects import interpreter as interpreter_for
 from gcode.profile import Profile
 
 Polyline = NDArray[np.float64]
@@ -23,10 +24,14 @@ class WorkAreaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One line of G-code; `stroke` is the index of the polyline it belongs to, None in header and footer."""
+    """One line of G-code; `stroke` is the index of the polyline it belongs to, None in header and footer.
+
+    `note` is for the person beside the machine: what an M0 asks for, such as the next pen.
+    """
 
     text: str
     stroke: int | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class Program:
 
     @property
     def text(self) -> str:
-        """The file: one block per line."""
-        return "".join(f"{block.text}\n" for block in self.blocks)
+        """The file: one block per line, a note behind it as a comment."""
+        return "".join(f"{block.text} ;{block.note}\n" if block.note else f"{block.text}\n" for block in self.blocks)
 
     def save(self, path: Path) -> None:
         """Writes the text beside `path`, then renames it, so that `path` is never half a program."""
@@ -50,23 +55,30 @@ class Program:
             part.unlink(missing_ok=True)
 
 
-def read_program(path: Path) -> Program:
-    """Reads any G-code file; comments, spaces and empty lines are left out. For the strokes see strokes_of.
+def read_program(path: Path, profile: Profile) -> Program:
+    """Reads any G-code file of the profile's dialect; what asks a person for something (M0) keeps its comment as
+    note, other comments and empty lines are left out. For the strokes see strokes_of.
 
-    Raises GcodeError naming file, line and reason where GRBL 1.1 would refuse a line; OSError where the file
+    Raises GcodeError naming file, line and reason where the machine would refuse a line; OSError where the file
     cannot be read.
     """
-    interpreter = GrblInterpreter()
+    interpreter = interpreter_for(profile)
     blocks: list[Block] = []
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), start=1):
         try:
-            interpreter.execute(line)
+            actions = interpreter.execute(line)
         except GcodeError as error:
-            raise GcodeError(error.code, f"{path}, line {number}: {error} (GRBL error:{error.code})") from None
-        text = strip_line(line)
-        if text:
-            blocks.append(Block(text, None))
+            known = f" (GRBL error:{error.code})" if error.code else ""
+            raise GcodeError(error.code, f"{path}, line {number}: {error}{known}") from None
+        if text := interpreter.bare(line):
+            asks = any(isinstance(action, Pause) for action in actions)
+            blocks.append(Block(text, None, _comment(line) if asks else ""))
     return Program(tuple(blocks))
+
+
+def _comment(line: str) -> str:
+    match = re.search(r"\(([^)]*)\)?|;(.*)", line)
+    return (match[1] or match[2] or "").strip() if match else ""
 
 
 def parked(profile: Profile) -> Vec3:
@@ -89,7 +101,7 @@ def trace(program: Program, profile: Profile, start: Vec3 | None = None) -> Iter
     Raises GcodeError on a block that GRBL refuses.
     """
     position = parked(profile) if start is None else start
-    interpreter = GrblInterpreter(position)
+    interpreter = interpreter_for(profile, position)
     is_down = profile.pen.is_down
     z, on, speed, down = position[2], False, 0.0, False
     for index, block in enumerate(program.blocks):

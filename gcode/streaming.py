@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from gcode.actions import Dwell, GcodeError, Move
-from gcode.grbl.interpreter import GrblInterpreter, strip_line
+from gcode.dialects import interpreter as interpreter_for
 from gcode.profile import Profile
 from gcode.program import Program, Step, parked, trace
 from gcode.transport import PlotterError
@@ -116,14 +116,14 @@ def _read(program: Program, profile: Profile) -> tuple[list[Line], list[int]]:
             if not isinstance(action, Move):  # a full stop: what precedes it is drawn
                 drawn = len(lifts)
                 wait += action.seconds if isinstance(action, Dwell) else 0.0
-        if text := strip_line(block.text):
+        if text := block.text:
             lines.append(Line(f"{text}\n".encode("ascii"), number, pausable, wait, drawn, moves))
     return lines, lifts
 
 
 def _refused(program: Program, profile: Profile) -> PlotterError:
     """Names the first block that GRBL would refuse."""
-    interpreter = GrblInterpreter(parked(profile))
+    interpreter = interpreter_for(profile, parked(profile))
     for number, block in enumerate(program.blocks, start=1):
         try:
             interpreter.execute(block.text)

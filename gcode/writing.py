@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from gcode.pen import dwell, number
 from gcode.profile import Profile
 from gcode.program import Block, Polyline, Program, WorkAreaError
 
@@ -88,7 +89,7 @@ class _Writer:
     """Appends blocks, leaving out every word that repeats what is already in force."""
 
     def __init__(self, profile: Profile, scale: int) -> None:
-        self.pen = profile.pen
+        self.profile, self.pen = profile, profile.pen
         self.scale = scale
         self.draw_feed = profile.draw_feed
         self.blocks = [Block("G21G90G17G94", None)]
@@ -112,47 +113,33 @@ class _Writer:
 
     def pen_up(self, stroke: int | None) -> None:
         if self.pen.kind == "z":
-            self._motion(0, f"Z{_number(self.pen.up)}", 0.0, stroke)
+            self._motion(0, f"Z{number(self.pen.up)}", 0.0, stroke)
             if self.pen.up_delay:
-                self.blocks.append(Block(_dwell(self.pen.up_delay), stroke))
+                self.blocks.append(Block(dwell(self.profile, self.pen.up_delay), stroke))
         else:
             # Once M3 is in force a bare S moves the servo.
-            spindle = "M3" if stroke is None else ""
-            self.blocks.append(Block(f"{spindle}S{_number(self.pen.up)}{_dwell(self.pen.up_delay)}", stroke))
+            spindle, wait = "M3" if stroke is None else "", dwell(self.profile, self.pen.up_delay)
+            self.blocks.append(Block(f"{spindle}S{number(self.pen.up)}{wait}", stroke))
 
     def pen_down(self, stroke: int) -> None:
         if self.pen.kind == "z":
-            self._motion(1, f"Z{_number(self.pen.down)}", self.pen.feed, stroke)
+            self._motion(1, f"Z{number(self.pen.down)}", self.pen.feed, stroke)
             if self.pen.down_delay:
-                self.blocks.append(Block(_dwell(self.pen.down_delay), stroke))
+                self.blocks.append(Block(dwell(self.profile, self.pen.down_delay), stroke))
         else:
-            self.blocks.append(Block(f"S{_number(self.pen.down)}{_dwell(self.pen.down_delay)}", stroke))
+            self.blocks.append(Block(f"S{number(self.pen.down)}{dwell(self.profile, self.pen.down_delay)}", stroke))
 
     def _motion(self, motion: int, axes: str, feed: float, stroke: int | None) -> None:
         if motion != self.motion:
             axes = f"G{motion}{axes}"
             self.motion = motion
         if motion == 1 and feed != self.feed:
-            axes += f"F{_number(feed)}"
+            axes += f"F{number(feed)}"
             self.feed = feed
         self.blocks.append(Block(axes, stroke))
 
     def _coordinate(self, value: int) -> str:
         word = self.words.get(value)
         if word is None:
-            word = self.words[value] = _number(value / self.scale)
+            word = self.words[value] = number(value / self.scale)
         return word
-
-
-def _number(value: float) -> str:
-    """The shortest decimal, to 0.0001: `10`, `-.5`, `0`."""
-    text = f"{value:.4f}".rstrip("0").rstrip(".")
-    sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text)
-    if digits == "0":
-        return "0"
-    return sign + digits.removeprefix("0")
-
-
-def _dwell(seconds: float) -> str:
-    """The words for a wait; in a block with S they run after S, as GRBL and NIST RS274 order a block."""
-    return f"G4P{_number(seconds)}" if seconds else ""

@@ -73,7 +73,7 @@ def read_job(path: Path, profile: Profile) -> Program:
             log.warning("%s is turned by 90 degrees clockwise to fit %s: turn the paper, too.", path, profile.name)
         return write_program(toolpath.lines, profile)
     try:
-        program = read_program(path)
+        program = read_program(path, profile)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the name") from None
     try:

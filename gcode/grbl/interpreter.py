@@ -53,11 +53,6 @@ _AXIS_COMMAND: dict[int, Literal["motion", "non-modal", "length"]] = {
 }
 
 
-def strip_line(line: str) -> str:
-    """The line as GRBL's parser gets it: upper case, without white space, `(...)`, `;...` and `/`."""
-    return _COMMENT.sub("", line).upper()
-
-
 @dataclass(slots=True)
 class _Words:
     """One block, taken apart: G and M words by modal group, the rest by letter."""
@@ -142,6 +137,11 @@ class GrblInterpreter:
         self.coolant = 9
         self.tool = 0
 
+    @staticmethod
+    def bare(line: str) -> str:
+        """The line as GRBL's parser gets it: upper case, without white space, `(...)`, `;...` and `/`."""
+        return _COMMENT.sub("", line).upper()
+
     @property
     def modal(self) -> str:
         """The words of the modal state as `$G` prints them between `[GC:` and `]`."""
@@ -167,7 +167,7 @@ class GrblInterpreter:
 
         Raises GcodeError with GRBL's error number and then leaves the state as it was.
         """
-        text = strip_line(line)
+        text = self.bare(line)
         if len(text) > LINE_LIMIT:
             raise GcodeError(11, f"the line is longer than {LINE_LIMIT} characters")
         if not text:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Generator
 
 from gcode.actions import Action, Dwell, End, GcodeError, Move, Pause, Spindle, Vec3
-from gcode.grbl.interpreter import LINE_LIMIT, GrblInterpreter, strip_line
+from gcode.grbl.interpreter import LINE_LIMIT, GrblInterpreter
 from gcode.grbl.replies import RX_BUFFER
 from gcode.motion import dwell_time
 from gcode.profile import Profile
@@ -240,7 +240,7 @@ class Firmware:
                 yield lambda: bool(self._rx)
             self._reading = False
             self.lines.append(line)
-            answer = yield from self._execute(strip_line(line))
+            answer = yield from self._execute(self._interpreter.bare(line))
             self._print(answer)
             if self._leave_check:
                 yield lambda: False

@@ -67,7 +67,8 @@ def test_stroke3_to_page_to_gcode_and_back(plotbot: Run, tmp_path: Path) -> None
     page = ("page", "one.npz", "-o", "one.svg", "--paper", "120x120mm", "--pen-width", "0mm")
     assert plotbot(*page, at=tmp_path).returncode == 0
     assert plotbot("gcode", "one.svg", "-o", "one.gcode", at=tmp_path).returncode == 0
-    drawn = ink(read_program(tmp_path / "one.gcode"), load_profile("virtual"))
+    profile = load_profile("virtual")
+    drawn = ink(read_program(tmp_path / "one.gcode", profile), profile)
     # Scale 1 (100 px fill the 100 mm between the margins); y up, origin at the paper's bottom left corner.
     expected = [np.column_stack([line[:, 0] + 10, 110 - line[:, 1]]).round(3).tolist() for line in lines]
     found = [line.round(3).tolist() for line in drawn]

@@ -54,7 +54,7 @@ def test_the_same_seed_draws_the_same_bytes(drawn: Path, plotbot: Run, tmp_path:
 def test_the_page_gives_back_the_jobs_strokes(drawn: Path, plotbot: Run, tmp_path: Path) -> None:
     assert plotbot("gcode", drawn / "page.svg", "-o", "page.gcode", at=tmp_path).returncode == 0
     profile = load_profile("virtual")
-    jobs = [ink(read_program(path), profile) for path in (drawn / "job.gcode", tmp_path / "page.gcode")]
+    jobs = [ink(read_program(path, profile), profile) for path in (drawn / "job.gcode", tmp_path / "page.gcode")]
     assert len(jobs[0]) == len(jobs[1])
     for one, other in zip(*jobs, strict=True):
         np.testing.assert_allclose(one[[0, -1]], other[[0, -1]], atol=0.011)

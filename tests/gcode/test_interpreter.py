@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcode.actions import Action, Dwell, End, GcodeError, Move, Pause, Spindle
-from gcode.grbl.interpreter import ARC_TOLERANCE, LINE_LIMIT, GrblInterpreter, strip_line
+from gcode.grbl.interpreter import ARC_TOLERANCE, LINE_LIMIT, GrblInterpreter
 
 
 def run(*lines: str) -> list[Action]:
@@ -118,8 +118,8 @@ def test_common_headers_pass() -> None:
 
 
 def test_stripping_is_grbls() -> None:
-    assert strip_line(" g1 (a ; b) x1\ty.5 ; (c\r\n") == "G1X1Y.5"
-    assert strip_line("/g0(never closed x1") == "G0"
+    assert GrblInterpreter.bare(" g1 (a ; b) x1\ty.5 ; (c\r\n") == "G1X1Y.5"
+    assert GrblInterpreter.bare("/g0(never closed x1") == "G0"
 
 
 def test_the_longest_line() -> None:

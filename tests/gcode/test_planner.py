@@ -56,7 +56,7 @@ def test_a_ring_that_holds_all_takes_the_time_of_the_closed_form(path: list[Move
         at = to
     speeds = plan(blocks, PROFILE)
     meant = sum(block_time(block, speeds[i], speeds[i + 1]) for i, block in enumerate(blocks))
-    assert run(machine) == pytest.approx(meant, rel=1e-9, abs=1e-12)
+    assert run(machine) == pytest.approx(meant, rel=1e-7, abs=1e-12)  # a peak is a square root away
     assert machine.position == pytest.approx([count / 80.0 for count in at])
     assert len(ends) == len(blocks)
 

@@ -69,7 +69,7 @@ def test_decimals_resolve_one_step(steps: float, decimals: int) -> None:
         ("width = 297", "width = true", "width must be a number, not True"),
         ("width = 297", "width = nan", "width must be a number, not nan"),
         ("width = 297", "width = 297\nwidht = 3", "widht is not a key of a profile"),
-        ('"grbl"', '"marlin"', "controller must be one of grbl, not 'marlin'"),
+        ('"grbl"', '"smoothie"', "controller must be one of grbl, marlin, not 'smoothie'"),
         ('"bottom-left"', '"left"', "origin must be one of bottom-left,"),
         ('"bottom-left"', "[]", "origin must be one of bottom-left,"),
         ("[6000, 6000, 600]", "6000", "max_rate must be a list of 3 numbers"),

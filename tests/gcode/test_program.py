@@ -61,7 +61,7 @@ def expected_ink(toolpath: list[NDArray[np.float64]], decimals: int) -> list[lis
 
 def read_back(program: Program, path: Path) -> Program:
     program.save(path)
-    return read_program(path)
+    return read_program(path, SERVO)
 
 
 coordinate = st.floats(0.0, 1.0) | st.sampled_from([0.0, 0.25, 0.250001, 0.25001, 1.0])
@@ -212,7 +212,7 @@ def test_saving_leaves_the_old_file_whole_when_it_fails(tmp_path: Path) -> None:
 def test_reading_keeps_the_words_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.nc"
     path.write_bytes(b"; caf\xe9 !\r\ng21 (mm)\r\n\r\n N5 g0 x1 y 2.50 ; go\rG1 X3 F100")
-    assert read_program(path).text == "G21\nN5G0X1Y2.50\nG1X3F100\n"
+    assert read_program(path, SERVO).text == "G21\nN5G0X1Y2.50\nG1X3F100\n"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_refusal_names_file_and_line(tmp_path: Path, text: str, says: str) -> 
     path = tmp_path / "bad.gcode"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(GcodeError) as error:
-        read_program(path)
+        read_program(path, SERVO)
     assert str(error.value).startswith(f"{path}, {says}")
 
 
@@ -269,7 +269,7 @@ def test_a_reference_page_in_few_bytes(page192: list[NDArray[np.float64]], tmp_p
 )
 def test_files_of_other_programs(data: Path, name: str, strokes: int, length: float | None) -> None:
     """Machines that draw at Z0 and below, and travel above."""
-    program = read_program(data / "gcode" / f"{name}.gcode")
+    program = read_program(data / "gcode" / f"{name}.gcode", SERVO)
     profile = replace(Z, pen=replace(Z.pen, up=0.5, down=-0.4))
     drawn = ink(program, profile)
     assert len(drawn) == strokes
@@ -290,7 +290,7 @@ def test_files_of_other_programs(data: Path, name: str, strokes: int, length: fl
     ],
 )
 def test_files_without_a_pen_are_read_whole(data: Path, name: str, blocks: int) -> None:
-    program = read_program(data / "gcode" / f"{name}.gcode")
+    program = read_program(data / "gcode" / f"{name}.gcode", SERVO)
     assert len(program.blocks) == blocks
     assert ink(program, SERVO) == []
 
@@ -298,4 +298,4 @@ def test_files_without_a_pen_are_read_whole(data: Path, name: str, blocks: int) 
 def test_an_arc_off_its_circle_is_refused(data: Path) -> None:
     path = data / "gcode" / "Circle_Diamond_Square_Calibration.gcode"
     with pytest.raises(GcodeError, match=r"Calibration\.gcode, line 624: the arc's end is 1\.41 mm off"):
-        read_program(path)
+        read_program(path, SERVO)
