@@ -1,10 +1,12 @@
-"""How long a plot takes: GRBL 1.1's motion planner, in closed form.
+"""How long a plot takes: the motion planners of GRBL 1.1 and of Marlin 2.1, in closed form.
 
 The model is that of GRBL 1.1h's planner: constant acceleration per block, corners by junction deviation
 (S. Jeon, "Improving Grbl: Cornering Algorithm", 2011). Positions are rounded to steps before a block's length
-and direction are taken, as the firmware does, and a block of no steps vanishes. Not modelled: the 10 ms ticks
-in which the firmware cuts a block into steps, and a serial line too slow to keep the planner full. Lengths in
-mm, times in s, speeds in mm/s, accelerations in mm/s2; a speed squared is in mm2/s2.
+and direction are taken, as the firmware does, and a block of no steps vanishes. Marlin's planner, built with
+JUNCTION_DEVIATION and without S-curves, is the same but for a limit to the acceleration along the path (M204 T),
+which holds in corners, too, and a rule for the corners of short blocks (JD_HANDLE_SMALL_SEGMENTS). Not modelled:
+the ticks in which a firmware cuts a block into steps, and a serial line too slow to keep the planner full (see
+`gcode.wire`). Lengths in mm, times in s, speeds in mm/s, accelerations in mm/s2; a speed squared is in mm2/s2.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gcode.actions import Dwell, Move, Vec3
 from gcode.profile import Profile
@@ -46,50 +51,68 @@ def _lround(value: float) -> int:
 def limit_along(limits: Vec3, unit: Vec3) -> float:
     """The largest value along `unit` that keeps each axis within its limit: min |limit_i / unit_i|."""
     x, y, z = unit
-    return min(
-        limits[0] / abs(x) if x else math.inf,
-        limits[1] / abs(y) if y else math.inf,
-        limits[2] / abs(z) if z else math.inf,
-    )
+    limit = math.inf
+    if x:
+        limit = limits[0] / abs(x)
+    if y:
+        limit = min(limit, limits[1] / abs(y))
+    if z:
+        limit = min(limit, limits[2] / abs(z))
+    return limit
 
 
-def planner_block(start: Steps, end: Steps, feed: float, rapid: bool, profile: Profile) -> PlannerBlock | None:
-    """The block from `start` to `end`, with `feed` in mm/min; None where not one step lies between them."""
+def planner_block(
+    start: Steps, end: Steps, feed: float, rapid: bool, profile: Profile, override: float = 1.0
+) -> PlannerBlock | None:
+    """The block from `start` to `end`, with `feed` in mm/min; None where not one step lies between them.
+
+    `override` is the factor in force, on the feed or, for a rapid, on the speed that the axes allow; a feed is
+    never above that.
+    """
     if start == end:
         return None
     sx, sy, sz = profile.steps_per_mm
     dx, dy, dz = (end[0] - start[0]) / sx, (end[1] - start[1]) / sy, (end[2] - start[2]) / sz
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
     unit = (dx / length, dy / length, dz / length)
-    nominal = limit_along(profile.max_rate, unit)
-    if not rapid:
-        nominal = min(feed, nominal)
-    return PlannerBlock(unit, length, limit_along(profile.acceleration, unit), max(nominal / 60.0, MIN_FEED))
+    allowed = limit_along(profile.max_rate, unit)
+    nominal = allowed * override if rapid else min(feed * override, allowed)
+    acceleration = min(profile.path_acceleration, limit_along(profile.acceleration, unit))
+    return PlannerBlock(unit, length, acceleration, max(nominal / 60.0, MIN_FEED))
 
 
-def junction_speed2(before: Vec3, after: Vec3, acceleration: Vec3, deviation: float) -> float:
-    """The square of the speed at which the corner between two unit vectors may be taken.
+def junction_speed2(before: PlannerBlock, block: PlannerBlock, profile: Profile) -> float:
+    """The square of the speed at which the corner between two blocks may be taken, whatever their own speeds.
 
     0 on a reversal, infinite where the path goes straight on; else a * deviation * s / (1 - s), with s the
-    sine of half the angle between the two legs and a the acceleration along the corner's bisector.
+    sine of half the angle between the two legs and a the acceleration along the corner's bisector. In Marlin a
+    block under 1 mm that turns by less than 45 degrees is taken for a chord of an arc: no faster than
+    a * length / turn, the turn in radians.
     """
-    cosine = -(before[0] * after[0] + before[1] * after[1] + before[2] * after[2])
+    ux, uy, uz = before.unit
+    vx, vy, vz = block.unit
+    cosine = -(ux * vx + uy * vy + uz * vz)
     if cosine > 0.999999:
         return 0.0
     if cosine < -0.999999:
         return math.inf
-    wx, wy, wz = after[0] - before[0], after[1] - before[1], after[2] - before[2]
+    wx, wy, wz = vx - ux, vy - uy, vz - uz
     norm = math.sqrt(wx * wx + wy * wy + wz * wz)
     sine = math.sqrt(0.5 * (1.0 - cosine))
-    along = limit_along(acceleration, (wx / norm, wy / norm, wz / norm))
-    return along * deviation * sine / (1.0 - sine)
+    along = limit_along(profile.acceleration, (wx / norm, wy / norm, wz / norm))
+    if profile.controller == "grbl":
+        return along * profile.junction_deviation * sine / (1.0 - sine)
+    along = min(along, block.acceleration)
+    speed2 = along * profile.junction_deviation * sine / (1.0 - sine)
+    if block.length < 1.0 and cosine < -math.sqrt(0.5):
+        speed2 = min(speed2, along * block.length / math.acos(-cosine))
+    return speed2
 
 
 def max_entry2(before: PlannerBlock, block: PlannerBlock, profile: Profile) -> float:
     """The square of the speed at which `block` may be entered from `before` in motion."""
-    corner = junction_speed2(before.unit, block.unit, profile.acceleration, profile.junction_deviation)
     slower = min(before.nominal, block.nominal)
-    return min(corner, slower * slower)
+    return min(junction_speed2(before, block, profile), slower * slower)
 
 
 def _peak(block: PlannerBlock, entry: float, exit: float) -> tuple[float, float]:
@@ -144,9 +167,18 @@ def plan(blocks: Sequence[PlannerBlock], profile: Profile) -> list[float]:
     return [math.sqrt(v) for v in speed2]
 
 
-def dwell_time(seconds: float) -> float:
-    """Seconds that `G4 P` takes: GRBL rounds up to 50 ms. (P is a float: 1e-6 of that is its noise.)"""
+def dwell_time(seconds: float, profile: Profile) -> float:
+    """Seconds that a G4 of `seconds` takes: GRBL rounds up to 50 ms, Marlin down to 1 ms.
+
+    (A number that was read as a float: 1e-6 of a unit is its noise.)
+    """
+    if profile.controller == "marlin":
+        return math.floor(1000.0 * seconds + 1e-6) / 1000.0
     return math.ceil(20.0 * seconds - 1e-6) / 20.0
+
+
+KINDS = ("draw", "travel", "pen", "stop")
+"""What a step does: draw, travel, move Z alone, or stand still (dwells, and whatever else is a full stop)."""
 
 
 @dataclass(frozen=True)
@@ -169,41 +201,103 @@ class Estimate:
         return self.draw_seconds + self.travel_seconds + self.pen_seconds
 
 
-def estimate(program: Program, profile: Profile, start: Vec3 | None = None) -> Estimate:
-    """The time the plot takes on the profile's machine, which stands at `start` (mm; parked if None), pen up.
+@dataclass(frozen=True)
+class Timetable:
+    """What each step of `gcode.program.trace` takes: its `seconds` and `mm`, (S,), and of what kind it is.
 
-    Dwells and spindle words are full stops, as in GRBL; the time of a pause (M0) is not counted. Raises
-    GcodeError on a line that GRBL refuses.
+    `kinds` are indices into KINDS, `blocks` into the program's blocks. A move of no steps takes 0 s and 0 mm.
+    `lifts` counts the strokes.
     """
-    seconds = {"draw": 0.0, "travel": 0.0, "pen": 0.0}
-    way = {"draw": 0.0, "travel": 0.0, "pen": 0.0}
+
+    seconds: NDArray[np.float64]
+    mm: NDArray[np.float64]
+    kinds: NDArray[np.int64]
+    blocks: NDArray[np.int64]
+    lifts: int
+
+    @property
+    def ends(self) -> NDArray[np.float64]:
+        """When each step ends, s from the job's start, (S,)."""
+        return np.cumsum(self.seconds)
+
+    @property
+    def estimate(self) -> Estimate:
+        """The sums by kind."""
+        draw, travel, pen, stop = np.bincount(self.kinds, self.seconds, len(KINDS)).tolist()
+        drawn, travelled, _, _ = np.bincount(self.kinds, self.mm, len(KINDS)).tolist()
+        return Estimate(draw, travel, pen + stop, drawn, travelled, self.lifts)
+
+
+def timetable(
+    program: Program,
+    profile: Profile,
+    start: Vec3 | None = None,
+    feed_override: float = 1.0,
+    rapid_override: float = 1.0,
+) -> Timetable:
+    """The plot, step by step, on the profile's machine, which stands at `start` (mm; parked if None), pen up.
+
+    Dwells and spindle words are full stops; the time of a pause (M0) is not counted. The overrides are factors:
+    `feed_override` on the feed of programmed moves, `rapid_override` on rapids, as GRBL's real-time overrides.
+    Raises GcodeError on a line that the machine refuses.
+    """
+    seconds: list[float] = []
+    mm: list[float] = []
+    kinds: list[int] = []
+    blocks: list[int] = []
     lifts = 0
-    blocks: list[PlannerBlock] = []
-    kinds: list[str] = []
+    run: list[PlannerBlock] = []  # the moves since the last full stop, and which steps they are
+    steps: list[int] = []
     position = to_steps(parked(profile) if start is None else start, profile)
 
     def stop() -> None:
-        speeds = plan(blocks, profile)
-        for i, (block, kind) in enumerate(zip(blocks, kinds, strict=True)):
-            seconds[kind] += block_time(block, speeds[i], speeds[i + 1])
-            way[kind] += block.length
-        blocks.clear()
-        kinds.clear()
+        speeds = plan(run, profile)
+        for i, step in enumerate(steps):
+            seconds[step] = block_time(run[i], speeds[i], speeds[i + 1])
+            mm[step] = run[i].length
+        run.clear()
+        steps.clear()
 
-    for step in trace(program, profile, start):
-        action = step.action
-        lifts += step.down and not step.was_down
-        if not isinstance(action, Move):
+    for index, action, was_down, down in trace(program, profile, start):
+        lifts += down and not was_down
+        kind = 3
+        taken = 0.0
+        if isinstance(action, Move):
+            target = to_steps(action.target, profile)
+            override = rapid_override if action.rapid else feed_override
+            block = planner_block(position, target, action.feed, action.rapid, profile, override)
+            kind = 0 if down and was_down else 1
+            if block is not None:
+                if position[:2] == target[:2]:
+                    kind = 2
+                run.append(block)
+                steps.append(len(seconds))
+                position = target
+        else:
             stop()
             if isinstance(action, Dwell):
-                seconds["pen"] += dwell_time(action.seconds)
-            continue
-        target = to_steps(action.target, profile)
-        block = planner_block(position, target, action.feed, action.rapid, profile)
-        if block is not None:
-            only_z = position[:2] == target[:2]
-            kinds.append("pen" if only_z else "draw" if step.down and step.was_down else "travel")
-            blocks.append(block)
-            position = target
+                taken = dwell_time(action.seconds, profile)
+        seconds.append(taken)
+        mm.append(0.0)
+        kinds.append(kind)
+        blocks.append(index)
     stop()
-    return Estimate(seconds["draw"], seconds["travel"], seconds["pen"], way["draw"], way["travel"], lifts)
+    return Timetable(
+        np.array(seconds), np.array(mm), np.array(kinds, dtype=np.int64), np.array(blocks, np.int64), lifts
+    )
+
+
+def schedule(
+    program: Program,
+    profile: Profile,
+    start: Vec3 | None = None,
+    feed_override: float = 1.0,
+    rapid_override: float = 1.0,
+) -> NDArray[np.float64]:
+    """When each step of `trace(program, profile, start)` ends, s from the job's start, (S,); see `timetable`."""
+    return timetable(program, profile, start, feed_override, rapid_override).ends
+
+
+def estimate(program: Program, profile: Profile, start: Vec3 | None = None) -> Estimate:
+    """The time the plot takes; see `timetable`."""
+    return timetable(program, profile, start).estimate

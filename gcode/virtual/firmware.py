@@ -287,7 +287,7 @@ class Firmware:
         elif self._checking:
             return
         elif isinstance(action, Dwell):
-            self._dwell = dwell_time(action.seconds)
+            self._dwell = dwell_time(action.seconds, self.profile)
             yield lambda: self._dwell <= 0.0
         elif isinstance(action, Spindle):
             self.paper.spindle(action.on, action.speed)

@@ -135,10 +135,8 @@ class Planner:
         self._replan()
 
     def _block(self, start: Steps, end: Steps, move: Move) -> PlannerBlock | None:
-        block = planner_block(start, end, move.feed * self.feed_override, move.rapid, self._profile)
-        if block is not None and move.rapid:
-            block = replace(block, nominal=block.nominal * self.rapid_override)
-        return block
+        override = self.rapid_override if move.rapid else self.feed_override
+        return planner_block(start, end, move.feed, move.rapid, self._profile, override)
 
     def _mm(self, steps: Steps) -> Vec3:
         x, y, z = (count / per_mm for count, per_mm in zip(steps, self._profile.steps_per_mm, strict=True))

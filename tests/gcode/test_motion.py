@@ -22,10 +22,12 @@ from gcode.motion import (
     limit_along,
     plan,
     planner_block,
+    schedule,
+    timetable,
     to_steps,
 )
 from gcode.profile import Profile, load_profile
-from gcode.program import Block, Program
+from gcode.program import Block, Program, trace
 from gcode.writing import write_program
 
 # 50 mm/s drawn, 8000 mm/min travel, 500 mm/s2, junction deviation 0.01 mm, 80 steps/mm
@@ -33,6 +35,7 @@ PROFILE = load_profile("virtual")
 A = 500.0
 V = 50.0
 RAPID = 8000 / 60
+MARLIN = replace(PROFILE, controller="marlin", path_acceleration=300.0)
 
 
 def program(*lines: str) -> Program:
@@ -109,16 +112,50 @@ def test_a_feed_below_one_mm_a_minute_is_one() -> None:
     assert drawn("X1F.01") == pytest.approx(60.0, rel=1e-4)
 
 
+def leg(x: float, y: float, profile: Profile, length: float = 10.0) -> PlannerBlock:
+    """A block of `length` mm, far longer than the profile's rates need."""
+    return PlannerBlock((x, y, 0.0), length, min(profile.path_acceleration, limit_along(A3, (x, y, 0.0))), V)
+
+
+A3 = (500.0, 500.0, 500.0)
+
+
+def corner(x: float, y: float, profile: Profile, length: float = 10.0) -> float:
+    """The squared speed from east to (x, y)."""
+    return junction_speed2(leg(1.0, 0.0, profile), leg(x, y, profile, length), profile)
+
+
 def test_corners() -> None:
-    east, north = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
-    acceleration = (500.0, 500.0, 500.0)
-    assert junction_speed2(east, (-1.0, 0.0, 0.0), acceleration, 0.01) == 0.0
-    assert junction_speed2(east, east, acceleration, 0.01) == math.inf
-    assert junction_speed2(east, north, acceleration, 0.02) == exactly(
-        2 * junction_speed2(east, north, acceleration, 0.01)
-    )
-    slow_y = junction_speed2(east, north, (500.0, 50.0, 500.0), 0.01)
-    assert slow_y == exactly(junction_speed2(east, north, acceleration, 0.01) / 10)
+    profile = replace(PROFILE, acceleration=A3)
+    assert corner(-1.0, 0.0, profile) == 0.0
+    assert corner(1.0, 0.0, profile) == math.inf
+    twice = replace(profile, junction_deviation=2 * profile.junction_deviation)
+    assert corner(0.0, 1.0, twice) == exactly(2 * corner(0.0, 1.0, profile))
+    slow_y = replace(profile, acceleration=(500.0, 50.0, 500.0))
+    assert corner(0.0, 1.0, slow_y) == exactly(corner(0.0, 1.0, profile) / 10)
+
+
+def test_marlin_limits_the_acceleration_along_the_path() -> None:
+    """Also in corners, where each axis would allow 500 * sqrt(2)."""
+    block = planner_block((0, 0, 0), (2400, 3200, 0), 3000.0, False, MARLIN)
+    assert block is not None
+    assert block.acceleration == 300.0
+    sine = math.sqrt(0.5)
+    assert corner(0.0, 1.0, MARLIN) == exactly(300.0 * 0.01 * sine / (1 - sine))
+    weak = replace(MARLIN, path_acceleration=5000.0)
+    assert corner(0.0, 1.0, weak) == exactly(500.0 * 0.01 * sine / (1 - sine))  # the block's own 500 along y
+
+
+@pytest.mark.parametrize("degrees", [1.0, 10.0, 30.0, 44.9])
+def test_marlin_takes_short_blocks_for_an_arc(degrees: float) -> None:
+    """An arc of radius length / turn: at most its centripetal acceleration."""
+    turn = math.radians(degrees)
+    x, y = math.cos(turn), math.sin(turn)
+    assert corner(x, y, MARLIN, 0.05) == pytest.approx(300.0 * 0.05 / turn, rel=1e-6)
+    assert corner(x, y, MARLIN, 0.05) < corner(x, y, PROFILE, 0.05)
+    assert corner(x, y, MARLIN, 1.0) == corner(x, y, MARLIN)
+    sharp = (math.cos(math.radians(46)), math.sin(math.radians(46)))
+    assert corner(*sharp, MARLIN, 0.05) == corner(*sharp, MARLIN)
 
 
 def test_positions_round_to_steps_as_lround() -> None:
@@ -131,11 +168,16 @@ def test_positions_round_to_steps_as_lround() -> None:
     ("written", "taken"), [(0.0, 0.0), (0.01, 0.05), (0.05, 0.05), (0.12, 0.15), (0.15, 0.15), (2.0, 2.0)]
 )
 def test_a_dwell_rounds_up_to_50_ms(written: float, taken: float) -> None:
-    assert dwell_time(written) == taken
+    assert dwell_time(written, PROFILE) == taken
 
 
 def test_every_multiple_of_50_ms_is_itself() -> None:
-    assert all(dwell_time(round(n * 0.05, 2)) == pytest.approx(n * 0.05) for n in range(200))
+    assert all(dwell_time(round(n * 0.05, 2), PROFILE) == pytest.approx(n * 0.05) for n in range(200))
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 12, 150, 333, 2001])
+def test_marlin_waits_to_the_millisecond(milliseconds: int) -> None:
+    assert dwell_time(milliseconds / 1000.0, MARLIN) == milliseconds / 1000.0
 
 
 def test_a_whole_plot_adds_up() -> None:
@@ -152,6 +194,35 @@ def test_a_whole_plot_adds_up() -> None:
 def test_it_starts_where_it_is_told() -> None:
     there = estimate(program("G0X100"), PROFILE, start=(100.0, 0.0, 0.0))
     assert (there.seconds, there.travelled_mm) == (0.0, 0.0)
+
+
+def test_the_schedule_says_when_each_step_ends() -> None:
+    """Lift, 30 mm there, down, 100 mm drawn as 40 + 60, up, 130 mm back."""
+    written = write_program([np.array([[30.0, 0.0], [70.0, 0.0], [130.0, 0.0]])], PROFILE)
+    to, back, line = 2 * math.sqrt(30 / A), 130 / RAPID + RAPID / A, 100 / V + V / A
+    first = V / A + (40 - 0.5 * V * V / A) / V  # the 40 mm are left at full speed
+    parts = [0.0, 0.15, to, 0.0, 0.15, first, line - first, 0.0, 0.15, back]
+    ends = schedule(written, PROFILE)
+    assert len(ends) == len(list(trace(written, PROFILE)))
+    assert ends == pytest.approx(np.cumsum(parts), rel=1e-12)
+
+
+def test_overrides_scale_feeds_and_rapids_apart() -> None:
+    lines = program("G0X100", "G1F1000Y100", "G4P1", "X0")
+    usual = timetable(lines, PROFILE).seconds
+    fed = timetable(lines, PROFILE, feed_override=0.5).seconds
+    raced = timetable(lines, PROFILE, rapid_override=0.25).seconds
+    assert fed[3] == exactly(100 / (V / 6) + V / 6 / A)
+    assert raced[3] == usual[3]
+    assert raced[0] == pytest.approx(400 / RAPID, rel=0.1)
+    assert fed[2] == raced[2] == usual[2] == 1.0
+    # A feed is never above what the axes allow.
+    above = timetable(lines, PROFILE, feed_override=20.0).seconds
+    assert above[3] == exactly(100 / RAPID + RAPID / A)
+
+
+def test_a_pause_takes_no_time() -> None:
+    assert timetable(program("G0X10", "M0", "X20"), PROFILE).seconds[1] == 0.0
 
 
 def test_every_spindle_word_dwell_and_pause_stops_the_head() -> None:
