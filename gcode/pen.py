@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
-from gcode.profile import Profile
+import re
+
+from gcode.profile import Pen, Profile
+
+SLOW_STEPS = 6
+"""A servo pen that is lowered slowly goes down in so many steps."""
+SLOW_WAIT = 0.05
+"""Seconds between two of these steps: the shortest that GRBL can wait."""
+SLOW_FEED = 1 / 3
+"""The share of its feed at which a Z pen is lowered slowly."""
 
 
-def pen_lines(profile: Profile, down: bool) -> list[str]:
-    """The lines that lift (or lower) the pen and wait until it is there; in absolute mm modes."""
+def pen_lines(profile: Profile, down: bool, slowly: bool = False) -> list[str]:
+    """The lines that lift (or lower, `slowly` where asked) the pen and wait until it is there, in absolute mm modes.
+
+    In GRBL a pen up on Z is a rapid; Marlin's rapids have a feed, too.
+    """
     pen = profile.pen
     value, delay = (pen.down, pen.down_delay) if down else (pen.up, pen.up_delay)
     marlin = profile.controller == "marlin"
-    if pen.kind == "servo":
-        if not marlin:
-            return [f"M3S{number(value)}{dwell(profile, delay)}"]
-        lines = ["M400", f"M280P{pen.servo}S{number(value)}"]  # a servo does not wait for the motion by itself
-    else:
-        lines = [f"G1Z{number(value)}F{number(pen.feed if down else profile.max_rate[2])}"]
-        lines += ["M400"] if marlin else []
-    return lines + ([dwell(profile, delay)] if delay else [])
+    wait = [dwell(profile, delay)] if delay else []
+    if pen.kind == "z":
+        if down:
+            lower = f"G1Z{number(value)}F{number(pen.feed * (SLOW_FEED if slowly else 1.0))}"
+            return [lower, *(["M400"] if marlin else []), *wait]
+        if marlin:
+            return [f"G0Z{number(value)}F{number(profile.max_rate[2])}", "M400", *wait]
+        return [f"G0Z{number(value)}", *wait]
+    steps = SLOW_STEPS if down and slowly else 1
+    values = [pen.up + (pen.down - pen.up) * step / steps for step in range(1, steps)] + [value]
+    pause = dwell(profile, SLOW_WAIT)
+    if not marlin:
+        return [f"M3S{number(one)}{pause}" for one in values[:-1]] + [f"M3S{number(value)}{dwell(profile, delay)}"]
+    lines = ["M400"]  # a servo does not wait for the motion by itself
+    for one in values[:-1]:
+        lines += [f"M280P{pen.servo}S{round(one)}", pause]
+    return [*lines, f"M280P{pen.servo}S{number(value)}", *wait]
+
+
+def with_heights(line: str, profile: Profile, pen: Pen) -> str:
+    """A program's line with the pen's heights changed from those of the profile to those of `pen`.
+
+    Heights between up and down keep their share of the way.
+    """
+    old = profile.pen
+    if (pen.up, pen.down) == (old.up, old.down):
+        return line
+    word = "Z" if old.kind == "z" else "S"
+
+    def changed(match: re.Match[str]) -> str:
+        share = (float(match[1]) - old.up) / (old.down - old.up)
+        return f"{word}{number(pen.up + share * (pen.down - pen.up))}"
+
+    return re.sub(rf"{word}([+-]?[\d.]+)", changed, line)
 
 
 def dwell(profile: Profile, seconds: float) -> str:
