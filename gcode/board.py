@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -103,7 +104,7 @@ class Board(ABC):
         """Send a line that `fits`; its answer comes by `listen`."""
 
     @abstractmethod
-    def listen(self) -> list[Event]:
+    def listen(self) -> Iterator[Event]:
         """What the board has said meanwhile, after a moment's wait for the first byte."""
 
     @abstractmethod

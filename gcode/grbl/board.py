@@ -11,6 +11,7 @@ import math
 import re
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import ClassVar
 
 from gcode.actions import MM_PER_INCH, Vec3
@@ -123,9 +124,11 @@ class GrblBoard(Board):
         self._unanswered.append(len(data))
         self.write(data)
 
-    def listen(self) -> list[Event]:
+    def listen(self) -> Iterator[Event]:
         """The meaning of what has arrived."""
-        return [event for reply in self._replies() if (event := self._event(reply)) is not None]
+        for reply in self._replies():
+            if (event := self._event(reply)) is not None:
+                yield event
 
     def _event(self, reply: Reply) -> Event | None:
         match reply:
