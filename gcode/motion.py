@@ -157,13 +157,18 @@ def plan(blocks: Sequence[PlannerBlock], profile: Profile) -> list[float]:
     Look-ahead is unlimited; GRBL's own, 15 blocks, is slower by less than 0.1 % on drawings.
     """
     count = len(blocks)
+    gains = [2.0 * block.acceleration * block.length for block in blocks]  # in squared speed
     speed2 = [0.0] * (count + 1)
     for i in range(1, count):
         speed2[i] = max_entry2(blocks[i - 1], blocks[i], profile)
     for i in range(count - 1, 0, -1):
-        speed2[i] = min(speed2[i], speed2[i + 1] + 2.0 * blocks[i].acceleration * blocks[i].length)
-    for i in range(count):
-        speed2[i + 1] = min(speed2[i + 1], speed2[i] + 2.0 * blocks[i].acceleration * blocks[i].length)
+        reachable = speed2[i + 1] + gains[i]
+        if reachable < speed2[i]:
+            speed2[i] = reachable
+    for i, gain in enumerate(gains):
+        reachable = speed2[i] + gain
+        if reachable < speed2[i + 1]:
+            speed2[i + 1] = reachable
     return [math.sqrt(v) for v in speed2]
 
 
