@@ -29,6 +29,11 @@ def shipped() -> list[Entry]:
     return [Entry(one.stem, one, one.with_suffix(".md")) for one in weights]
 
 
+def weights_of(name: str) -> Path:
+    """The file of a shipped model, by its name; any other name is the path of a file, which may not exist."""
+    return {one.name: one.weights for one in shipped()}.get(name, Path(name))
+
+
 def critic_of(class_name: str | None) -> Judge | None:
     """The judge that picks the best of several sketches; None where it does not know the class."""
     judge = load_judge(FOLDER / f"{CRITIC}.safetensors")

@@ -85,8 +85,7 @@ def evaluate(
     from models.evaluation import RDP_EPSILON, Exhibition, loss_on
     from plotbot.files import write_beside
 
-    shipped = {one.name: one.weights for one in zoo.shipped()}
-    weights = shipped.get(model, Path(model))
+    weights = zoo.weights_of(model)
     trained = load_model(weights)
     names = [one.strip() for one in classes.split(",") if one.strip()]
     try:

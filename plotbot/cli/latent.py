@@ -77,7 +77,10 @@ class Space:
     @functools.cached_property
     def trained(self) -> TrainedModel:
         """The model, read once."""
-        return find_model(self.model)
+        from models import zoo
+        from models.checkpoint import load_model
+
+        return load_model(zoo.weights_of(self.model))
 
     @property
     def word(self) -> str:
@@ -146,14 +149,6 @@ class Sheet:
             write_beside(self.output, svg_bytes(size, [Group(1, ink, pen, colours=colours)]))
         else:
             write_ink_png(ink, size, pen, self.output, colours=colours)
-
-
-def find_model(name: str) -> TrainedModel:
-    """A shipped model by name, or one by the path of its file. Raises CheckpointError."""
-    from models import zoo
-    from models.checkpoint import load_model
-
-    return load_model(Path(name) if name.endswith(".safetensors") else zoo.FOLDER / f"{name}.safetensors")
 
 
 def coloured(stroke3: np.ndarray, colour: str) -> Strokes:
@@ -286,12 +281,13 @@ def complete(
 ) -> None:
     """Finish a drawing in several ways; what is given stays as it is, and with -n 1 where it is on its page."""
     from models import zoo
+    from models.checkpoint import load_model
     from models.sampling import cap_of, temperatures
     from plotbot.sketches import read_given
     from plotbot.units import InputError
 
     if model is not None:
-        trained = find_model(model)
+        trained = load_model(zoo.weights_of(model))
     elif class_name is not None:
         trained, class_name = zoo.find(class_name)
     else:

@@ -174,7 +174,7 @@ VAE, DECODER = ["--model", "vae.safetensors"], ["--model", "decoder.safetensors"
         (["vary", "cats.ndjson", "--model", "foreign.safetensors"], "not a plotbot checkpoint"),
         (["complete", "cats.ndjson", "--model", "foreign.safetensors"], "not a plotbot checkpoint"),
         (["interpolate", "cats.ndjson:1", "dot.ndjson", *VAE], "dot.ndjson: is a single point"),
-        (["vary", "cats.ndjson", "--model", "nothing"], "there is no such model file"),
+        (["vary", "cats.ndjson", "--model", "nothing"], "nothing: there is no such model file"),
         (["vary", "cats.ndjson", "--class", "dog", *VAE], "draws 'cat' and nothing else"),
         (["vary", "cats.ndjson", "--temperature", "3", *VAE], "temperatures lie above 0"),
         (["complete", "cats.ndjson"], "Say --class cat, or name a --model"),

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models import cells
 from models.cells import CELLS, Cell
 
 Array = NDArray[np.float64]
@@ -22,8 +21,8 @@ KINDS = sorted(CELLS)
 
 @pytest.fixture(autouse=True)
 def _a_little_hyper_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "HYPER_UNITS", UNITS)
-    monkeypatch.setattr(cells, "HYPER_EMBEDDING", EMBEDDING)
+    monkeypatch.setattr("models.cells.normed.HYPER_UNITS", UNITS)
+    monkeypatch.setattr("models.cells.normed.HYPER_EMBEDDING", EMBEDDING)
 
 
 def fresh(kind: str, hidden: int = HIDDEN, beside: int = BESIDE, keep: float = 1.0) -> Cell:
