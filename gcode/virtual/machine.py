@@ -1,4 +1,4 @@
-"""The machine without a machine: a GRBL pen plotter in software behind a real port.
+"""The machine without a machine: a pen plotter in software behind a real port.
 
 Bytes go through a pseudo-terminal (or a loopback socket, as on Windows, which has none) to the firmware. What
 its pen drew is the proof that a job worked.
@@ -6,15 +6,14 @@ its pen drew is the proof that a job worked.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import select
-import socket
+import queue
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,110 +21,28 @@ from numpy.typing import NDArray
 from gcode.grbl.replies import RX_BUFFER
 from gcode.profile import Profile
 from gcode.program import parked
+from gcode.virtual.board import Board
 from gcode.virtual.firmware import Firmware
+from gcode.virtual.links import CHUNK, Link, PtyLink, SocketLink, Wire
 
 _BOOT_SECONDS = 0.05  # from opening the port to the banner; pyserial empties the port's buffer as it opens it
-_TICK = 0.005  # s of real time between two steps of a machine that runs at a finite speed
+_WIRE_TICK, _MOTION_TICK = 0.001, 0.005  # s of real time between two steps at a finite speed: bytes under way, motion
 _QUIET_TICK, _QUIET_TICKS = 0.01, 25  # a sender is quiet after so many waits in vain, 0.25 s together
 _BURST_GAP = 0.002  # s within which the bytes of one burst follow each other
-_CHUNK = 4096
-
-
-class _Link(Protocol):
-    """One side of a line: `read` gives b"" when nothing came in time and None while nobody is connected."""
-
-    port: str
-
-    def read(self, timeout: float) -> bytes | None: ...
-    def write(self, data: bytes) -> int: ...
-    def close(self) -> None: ...
-
-
-class _PtyLink:
-    """The master side of a pseudo-terminal."""
-
-    def __init__(self) -> None:
-        import tty
-
-        self._master, slave = os.openpty()
-        # Raw from the start: until the sender has set its side up, an echo would send our own words back to us.
-        tty.setraw(slave)
-        self.port = os.ttyname(slave)
-        os.close(slave)  # so that an open slave means a sender
-        os.set_blocking(self._master, False)
-        self._poll = select.poll()
-        self._poll.register(self._master, select.POLLIN)
-
-    def read(self, timeout: float) -> bytes | None:
-        events = self._poll.poll(timeout * 1000.0)
-        if not events:
-            return b""
-        if events[0][1] & select.POLLIN:
-            with contextlib.suppress(OSError):  # the sender may have gone meanwhile
-                return os.read(self._master, _CHUNK)
-        return None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return os.write(self._master, data)
-        except OSError:  # full, or the sender has gone
-            return 0
-
-    def close(self) -> None:
-        if self._master >= 0:
-            os.close(self._master)
-        self._master = -1
-
-
-class _SocketLink:
-    """A listening loopback socket with one caller at a time."""
-
-    def __init__(self) -> None:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        self._caller: socket.socket | None = None
-
-    def read(self, timeout: float) -> bytes | None:
-        readable, _, _ = select.select([self._caller or self._server], [], [], timeout)
-        if self._caller is None:
-            if not readable:
-                return None
-            self._caller, _ = self._server.accept()
-            self._caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return b""
-        if not readable:
-            return b""
-        try:
-            data = self._caller.recv(_CHUNK)
-        except ConnectionError:
-            data = b""
-        if not data:
-            self._caller.close()
-            self._caller = None
-            return None
-        return data
-
-    def write(self, data: bytes) -> int:
-        if self._caller is None:
-            return 0
-        try:
-            return self._caller.send(data)
-        except OSError:
-            return 0
-
-    def close(self) -> None:
-        if self._caller is not None:
-            self._caller.close()
-        self._server.close()
 
 
 class VirtualPlotter:
     """A plotter to open, stream to and look at; a context manager that runs while it is entered.
 
     `port` is what pyserial opens: the path of a pseudo-terminal, or `socket://127.0.0.1:N`. `speed` is machine seconds
-    per second, `math.inf` for as fast as it can. The seconds of a job are those of its lines at every speed: motion
-    starts when the ring is full, a line has to wait for it, or the sender has been quiet for a quarter second.
-    A sender that opens the port gets a banner and a machine that stands where it was.
+    per second. At a finite speed it moves in real time like a real one, and its serial line carries no more bytes
+    than the profile's baud rate allows. At `math.inf` it is as fast as it can be and its clock moves only when it must:
+    motion starts when the ring is full, a line has to wait for it, or the sender has been quiet for a quarter second,
+    so that the seconds of a job depend on its lines and not on the speed of the computer.
+
+    A board that `resets_when_opened` (an Uno, by DTR) restarts and loses its zero whenever its port is opened; another
+    (native USB, network) goes on as if nothing had happened. The first to open the port after power-on gets a banner
+    from either.
     """
 
     def __init__(
@@ -133,17 +50,30 @@ class VirtualPlotter:
         profile: Profile,
         speed: float = math.inf,
         link: Literal["pty", "socket"] = "pty" if hasattr(os, "openpty") else "socket",
+        resets_when_opened: bool = False,
+        tcp_port: int = 0,
     ) -> None:
-        """A machine with a clean sheet whose head is parked; its settings are the profile's."""
+        """A machine with a clean sheet whose head is parked, and knows it; its settings are the profile's.
+
+        A socket listens at `tcp_port`, 0 for any that is free. Raises OSError where it is taken.
+        """
         if not speed > 0.0:
             raise ValueError(f"speed must be more than 0, not {speed}")
-        self.firmware = Firmware(profile, parked(profile))
+        self.firmware: Board = Firmware(profile, parked(profile))
         self._speed = speed
-        self._link: _Link = _PtyLink() if link == "pty" else _SocketLink()
-        self.port = self._link.port
+        self._resets_when_opened = resets_when_opened
+        self._kind, self._tcp_port = link, tcp_port
+        self._link: Link | None = None
+        self.port = self._connect()
+        self._to_board, self._from_board = Wire(profile.baud), Wire(profile.baud)
+        self._output = b""  # printed, and not yet taken by the port
+        self._powered = True
+        self._greeting = True  # nobody has opened the port since power-on
+        self._quiet = 0  # waits in vain
         self._lock = threading.Lock()  # the firmware's
+        self._orders: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self.connected = False  # a sender has the port open; one that comes back within 10 ms gets no new banner
+        self.connected = False  # a sender has the port open; one that comes back within 10 ms may go unnoticed
         self._thread = threading.Thread(target=self._serve, name="virtual plotter", daemon=True)
 
     def __enter__(self) -> VirtualPlotter:
@@ -154,20 +84,40 @@ class VirtualPlotter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Switch off."""
-        self.unplug()
-
-    def unplug(self) -> None:
-        """Pull the cable: whoever holds the port gets an error. What was drawn stays to be looked at."""
+        """Switch off. What was drawn stays to be looked at."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._link.close()
+        self._thread.join()
+        self._disconnect()
+
+    # ---- what happens to machines ----
+
+    def unplug(self, powered: bool = False) -> None:
+        """Pull the cable: whoever holds the port gets an error, and the port is gone.
+
+        A board that USB powers dies with it (`power_cut`); one with a supply of its own, `powered`, draws what it
+        has buffered.
+        """
+        self._do(lambda: self._pull(powered))
+
+    def plug_in(self) -> str:
+        """Put the cable back, into a new port whose name is returned (a socket keeps its number); same sheet, same
+        head. A board without power starts."""
+        self._do(self._plug)
+        return self.port
+
+    def power_cut(self) -> None:
+        """The board dies and the cable stays: motion stops where it is, the zero is lost, a servo has no signal."""
+        self._do(self._die)
+
+    def power_on(self) -> None:
+        """The board starts again."""
+        self._do(self._start)
 
     def press_reset(self) -> None:
         """Press the board's reset button: the zero is lost, the queue too."""
-        with self._lock:
-            self.firmware.power_cycle()
+        self._do(self.firmware.power_cycle)
+
+    # ---- what can be seen of it ----
 
     @property
     def ink(self) -> list[NDArray[np.float64]]:
@@ -215,47 +165,143 @@ class VirtualPlotter:
         with self._lock:
             return list(self.firmware.lines)
 
+    # ---- its own thread ----
+
+    def _do(self, act: Callable[[], None]) -> None:
+        """Has `act` done by the machine's own thread, between two bytes."""
+        if not self._thread.is_alive() or threading.current_thread() is self._thread:
+            act()
+            return
+        done = threading.Event()
+        self._orders.put((act, done))
+        done.wait()
+
     def _serve(self) -> None:
-        """The machine's own thread: bytes in, time, bytes out, until unplugged."""
-        output = b""
-        waits = 0
+        """Orders, bytes in, time, bytes out, until switched off."""
         last = time.monotonic()
         while not self._stop.is_set():
-            busy = self.firmware.must_advance
-            wait = _QUIET_TICK if not busy else 0.0 if math.isinf(self._speed) else _TICK
-            data = self._receive(wait)
-            if data is None:
-                self.connected = False
-                self._stop.wait(_QUIET_TICK)
-            elif not self.connected:
-                self.connected = not self._stop.wait(_BOOT_SECONDS)
-                with self._lock:
-                    self.firmware.take_output()
-                    self.firmware.reset()
+            orders = [self._orders.get() for _ in range(self._orders.qsize())]
+            data = self._listen()
             now = time.monotonic()
             with self._lock:
-                if data:
-                    self.firmware.receive(data)
-                waits = 0 if data else waits + 1
-                if waits >= _QUIET_TICKS:
-                    self.firmware.drain()
-                if math.isinf(self._speed):
-                    self.firmware.advance(math.inf)
-                elif busy:
-                    self.firmware.advance(self._speed * (now - last))
-                output += self.firmware.take_output()
+                self._live(data, self._speed * (now - last))
+                for act, done in orders:  # what was sent before an order is heard before it
+                    act()
+                    done.set()
             last = now
-            if output and self.connected:
-                output = output[self._link.write(output) :]
-            elif not self.connected:
-                output = b""
+            if self._output and self._link is not None and self.connected:
+                self._output = self._output[self._link.write(self._output) :]
 
-    def _receive(self, wait: float) -> bytes | None:
+    def _listen(self) -> bytes:
+        """What a sender has sent, after a moment's wait; notices when one comes and goes."""
+        if self._link is None:
+            self._stop.wait(_QUIET_TICK)
+            return b""
+        if math.isinf(self._speed):
+            data = self._burst(self._link, 0.0 if self.firmware.must_advance else _QUIET_TICK)
+        else:
+            under_way = self._to_board.waiting or self._from_board.waiting
+            wait = _WIRE_TICK if under_way else _MOTION_TICK if self.firmware.moving else _QUIET_TICK
+            if len(self._to_board.waiting) >= CHUNK:  # the sender's buffer is full, too
+                self._stop.wait(wait)
+                return b""
+            data = self._link.read(wait)
+        if data is None:
+            self.connected = False
+            self._stop.wait(_QUIET_TICK)
+        elif not self.connected:
+            data = self._opened(self._link, data)
+        return data or b""
+
+    def _opened(self, link: Link, data: bytes) -> bytes:
+        """Somebody has opened the port; what of `data` gets through."""
+        restart = self._resets_when_opened and not self._greeting and self._powered
+        if restart or self._greeting:
+            self._stop.wait(_BOOT_SECONDS)
+        if restart:
+            with self._lock:
+                self.firmware.power_cycle()
+            while link.read(0.0):  # the bootloader's, not ours
+                pass
+            data = b""
+        self.connected, self._greeting = True, False
+        return data
+
+    @staticmethod
+    def _burst(link: Link, wait: float) -> bytes | None:
         """What has come; the whole of a burst, whose bytes no time may pass between."""
-        data = self._link.read(wait)
+        data = link.read(wait)
         while data:
-            more = self._link.read(_BURST_GAP if len(data) > RX_BUFFER else 0.0)
+            more = link.read(_BURST_GAP if len(data) > RX_BUFFER else 0.0)
             if not more:
                 break
             data += more
         return data
+
+    def _live(self, data: bytes, seconds: float) -> None:
+        """`seconds` of the machine's time in which the sender has sent `data`."""
+        paced = not math.isinf(self._speed)
+        if paced:
+            data = self._to_board.carry(data, seconds)
+        if not self._powered:
+            return
+        if data:
+            self.firmware.receive(data)
+        self._quiet = 0 if data else self._quiet + 1
+        self._advance(seconds)
+        said = self.firmware.take_output()
+        if not (self.connected or self._greeting):
+            self._from_board.clear()
+            self._output = said = b""
+        self._output += self._from_board.carry(said, seconds) if paced else said
+
+    def _advance(self, seconds: float) -> None:
+        """Lets time pass. In real time what is queued always runs; flat out, once the sender is quiet."""
+        used = seconds
+        while used > 0.0 and seconds > 0.0:
+            if not math.isinf(self._speed) or self._quiet >= _QUIET_TICKS:
+                self.firmware.drain()
+            before = self.firmware.clock
+            self.firmware.advance(seconds)
+            used = self.firmware.clock - before
+            seconds -= used
+
+    def _pull(self, powered: bool) -> None:
+        self._disconnect()
+        if not powered:
+            self._die()
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        self._link = None
+        self.connected = False
+        self._to_board.clear()
+        self._from_board.clear()
+        self._output = b""
+
+    def _connect(self) -> str:
+        if self._kind == "pty":
+            self._link = PtyLink()
+        else:
+            self._link = SocketLink(self._tcp_port)
+            self._tcp_port = self._link.number  # the board's address stays when its cable is pulled
+        return self._link.port
+
+    def _plug(self) -> None:
+        if self._link is None:
+            self.port = self._connect()
+        if not self._powered:
+            self._start()
+
+    def _die(self) -> None:
+        self.firmware.power_cycle()
+        self.firmware.take_output()
+        self._from_board.clear()
+        self._output = b""
+        self._powered = False
+
+    def _start(self) -> None:
+        self.firmware.power_cycle()
+        self._powered = True
+        self._greeting = not self.connected

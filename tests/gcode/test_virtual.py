@@ -6,18 +6,20 @@ import math
 import os
 import threading
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from gcode.profile import load_profile
-from gcode.transport import Port, open_port
+from gcode.transport import PlotterError, Port, open_port
 from gcode.virtual.firmware import Firmware
 from gcode.virtual.machine import VirtualPlotter
 
 PROFILE = load_profile("virtual")
 PATIENCE = 30.0  # s after which a test gives up: no figure of the machine
 
+Link = Literal["pty", "socket"]
 LINKS = [
     pytest.param("pty", marks=pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals")),
     "socket",
@@ -43,41 +45,115 @@ def greet(port: Port) -> None:
     read_until(port, lambda said: b"Grbl 1.1h ['$' for help]\r\n" in said)
 
 
-def machine_on(link: str, speed: float = math.inf) -> VirtualPlotter:
-    return VirtualPlotter(PROFILE, speed, link=link)  # type: ignore[arg-type]
+def gone(machine: VirtualPlotter) -> None:
+    """Wait until the machine knows that its sender has closed the port."""
+    while machine.connected:
+        threading.Event().wait(0.001)
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_a_banner_at_every_opening(link: str) -> None:
-    with machine_on(link) as machine:
-        for x in (1, 2):
+def test_an_opened_port_restarts_an_uno(link: Link) -> None:
+    with VirtualPlotter(PROFILE, link=link, resets_when_opened=True) as machine:
+        for _ in range(3):
             with open_port(machine.port, 115200) as port:
                 greet(port)
-                port.write(f"G0X{x}\nG4P.01\n".encode())
-                read_until(port, lambda said: said.count(b"ok") == 2)
-            while machine.connected:
-                threading.Event().wait(0.001)
-        assert machine.position == (2.0, 0.0, 0.0)
-        assert machine.travel == 2.0
+                assert machine.position == (0.0, 0.0, 0.0)
+                port.write(b"M3S30\nG1F3000X1\nG4P.01\n")
+                read_until(port, lambda said: said.count(b"ok\r\n") == 3)
+            gone(machine)
+        assert [stroke.tolist() for stroke in machine.ink] == [[[x, 0.0], [x + 1.0, 0.0]] for x in range(3)]
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_a_naive_sender_loses_lines_without_a_word(link: str) -> None:
+def test_an_opened_port_is_nothing_to_a_board_with_usb_of_its_own(link: Link) -> None:
+    with VirtualPlotter(PROFILE, link=link) as machine:
+        with open_port(machine.port, 115200) as port:
+            greet(port)
+            port.write(b"G91\nG1X9F3000\nM0\nX1\n")
+            read_until(port, lambda said: said.count(b"ok\r\n") == 2)
+        gone(machine)
+        with open_port(machine.port, 115200) as port:
+            port.write(b"?")
+            said = read_until(port, lambda said: b">\r\n" in said)
+            assert said.startswith(b"<Hold:0|MPos:9.000,")
+            port.write(b"~G4P0\n")
+            assert read_until(port, lambda said: said.count(b"ok\r\n") == 3) == b"ok\r\nok\r\nok\r\n"
+        assert machine.position == (10.0, 0.0, 0.0)
+
+
+def test_a_machine_without_power_knows_no_zero_and_keeps_its_sheet() -> None:
+    with VirtualPlotter(PROFILE, speed=10.0) as machine:
+        with open_port(machine.port, 115200) as port:
+            greet(port)
+            port.write(b"M3S30\nG1X100F3000\n")
+            while not machine.ink or machine.ink[0][-1][0] < 5.0:
+                port.read()
+            machine.unplug()
+            (stroke,) = machine.ink
+            assert 5.0 <= stroke[-1, 0] < 100.0
+            assert not machine.pen_down
+            assert not machine.moving
+            with pytest.raises(PlotterError, match="was unplugged"):
+                read_until(port, lambda _: False)
+        with pytest.raises(PlotterError, match="There is no port"):
+            open_port(machine.port, 115200)
+        with open_port(machine.plug_in(), 115200) as port:
+            greet(port)
+            assert machine.position == (0.0, 0.0, 0.0)
+            port.write(b"M3S30\nM5\n")
+            read_until(port, lambda said: said.count(b"ok\r\n") == 2)
+        np.testing.assert_array_equal(machine.ink[1], stroke[-1:])
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_board_with_its_own_supply_draws_what_it_has(link: Link) -> None:
+    with VirtualPlotter(PROFILE, speed=20.0, link=link) as machine:
+        with open_port(machine.port, 115200) as port:
+            greet(port)
+            port.write(b"M3S30\nG1X100F3000\nY10\n")
+            read_until(port, lambda said: said.count(b"ok\r\n") == 3)
+            machine.unplug(powered=True)
+            with pytest.raises(PlotterError, match="was unplugged"):
+                read_until(port, lambda _: False)
+        while machine.moving:
+            threading.Event().wait(0.001)
+        with open_port(machine.plug_in(), 115200) as port:
+            port.write(b"?")
+            assert read_until(port, lambda said: b">\r\n" in said).startswith(b"<Idle|MPos:100.000,10.000")
+        np.testing.assert_array_equal(machine.ink[0], [[0.0, 0.0], [100.0, 0.0], [100.0, 10.0]])
+
+
+def test_a_power_cut_leaves_the_port_and_silence() -> None:
+    with VirtualPlotter(PROFILE) as machine, open_port(machine.port, 115200) as port:
+        greet(port)
+        port.write(b"G0X10\nG4P.01\n")
+        read_until(port, lambda said: said.count(b"ok\r\n") == 2)
+        machine.power_cut()
+        port.write(b"?G0X20\n")
+        assert port.read() == b""
+        machine.power_on()
+        greet(port)
+        assert machine.position == (0.0, 0.0, 0.0)
+        assert machine.travel == 10.0
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_naive_sender_loses_lines_without_a_word(link: Link) -> None:
     """The table of the protocol's facts: 60 lines in a burst, 25 ok, no error, 35 lines gone."""
     lines = [f"G1X{10 + i}.5F3000" for i in range(60)]
-    with machine_on(link) as machine, open_port(machine.port, 115200) as port:
+    with VirtualPlotter(PROFILE, link=link) as machine, open_port(machine.port, 115200) as port:
         greet(port)
         port.write("".join(f"{line}\n" for line in lines).encode())
         read_until(port, lambda said: said.count(b"ok") == 25)
         port.write(b"?")
-        said = read_until(port, lambda said: b">" in said)
+        said = read_until(port, lambda said: b">\r\n" in said)
         assert b"error" not in said
         assert b"ok" not in said
         assert machine.lines_received == lines[:25]
 
 
 def test_a_quiet_sender_lets_the_machine_finish() -> None:
-    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+    with VirtualPlotter(PROFILE) as machine, open_port(machine.port, 115200) as port:
         greet(port)
         port.write(b"G1X10F3000\n")
         said = b""
@@ -90,11 +166,11 @@ def test_a_quiet_sender_lets_the_machine_finish() -> None:
 
 
 def test_ink_can_be_watched() -> None:
-    with machine_on("pty", speed=4.0) as machine, open_port(machine.port, 115200) as port:
+    with VirtualPlotter(PROFILE, speed=4.0) as machine, open_port(machine.port, 115200) as port:
         greet(port)
         assert machine.ink == []
         port.write(b"M3S30\nG1X100F3000\nG4P.01\n")
-        read_until(port, lambda said: said.count(b"ok") == 2)
+        read_until(port, lambda said: said.count(b"ok\r\n") == 2)
         while not (machine.ink and len(machine.ink[0]) == 2):
             port.read()
         assert machine.moving
@@ -109,7 +185,7 @@ def test_ink_can_be_watched() -> None:
 def test_seconds_are_the_same_at_every_speed() -> None:
     seconds = []
     for speed in (math.inf, 50.0):
-        with machine_on("pty", speed) as machine, open_port(machine.port, 115200) as port:
+        with VirtualPlotter(PROFILE, speed) as machine, open_port(machine.port, 115200) as port:
             greet(port)
             port.write(b"G1F3000X20\nY20\nX0\nY0\nG4P.01\n")
             read_until(port, lambda said: said.count(b"ok") == 5)
@@ -118,7 +194,7 @@ def test_seconds_are_the_same_at_every_speed() -> None:
 
 
 def test_a_machine_nobody_reads_from_keeps_what_it_has_to_say() -> None:
-    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+    with VirtualPlotter(PROFILE) as machine, open_port(machine.port, 115200) as port:
         greet(port)
         for _ in range(600):  # 600 reports are more than a pseudo-terminal holds
             port.write(b"?")
@@ -126,19 +202,19 @@ def test_a_machine_nobody_reads_from_keeps_what_it_has_to_say() -> None:
 
 
 def test_a_dot_is_one_point() -> None:
-    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+    with VirtualPlotter(PROFILE) as machine, open_port(machine.port, 115200) as port:
         greet(port)
         port.write(b"G0X10\nM3S30\nS60\n")
-        read_until(port, lambda said: said.count(b"ok") == 3)
+        read_until(port, lambda said: said.count(b"ok\r\n") == 3)
         assert [stroke.tolist() for stroke in machine.ink] == [[[10.0, 0.0]]]
         assert not machine.pen_down
 
 
 def test_the_reset_button_is_heard() -> None:
-    with machine_on("pty") as machine, open_port(machine.port, 115200) as port:
+    with VirtualPlotter(PROFILE) as machine, open_port(machine.port, 115200) as port:
         greet(port)
         port.write(b"G0X10\nG4P.01\n")
-        read_until(port, lambda said: said.count(b"ok") == 2)
+        read_until(port, lambda said: said.count(b"ok\r\n") == 2)
         machine.press_reset()
         greet(port)
         assert machine.position == (0.0, 0.0, 0.0)
