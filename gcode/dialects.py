@@ -11,5 +11,5 @@ from gcode.profile import Profile
 def interpreter(profile: Profile, position: Vec3 = (0.0, 0.0, 0.0)) -> Interpreter:
     """A parser as after a reset, with the machine at `position` (mm, machine coordinates)."""
     if profile.controller == "marlin":
-        return MarlinInterpreter(position)
+        return MarlinInterpreter(position, profile.pen.servo)
     return GrblInterpreter(position)
