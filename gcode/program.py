@@ -17,6 +17,9 @@ from gcode.profile import Profile
 
 Polyline = NDArray[np.float64]
 
+RELOAD = "reload"
+"""The note on the blocks that dip a pen or shake it: what they touch is not the drawing."""
+
 
 class WorkAreaError(ValueError):
     """A toolpath that leaves the machine's work area; the message says where and by how much."""
@@ -57,7 +60,7 @@ class Program:
 
 def read_program(path: Path, profile: Profile) -> Program:
     """Reads any G-code file of the profile's dialect; what asks a person for something (M0) keeps its comment as
-    note, other comments and empty lines are left out. For the strokes see strokes_of.
+    note, and so do reloads; other comments and empty lines are left out. For the strokes see strokes_of.
 
     Raises GcodeError naming file, line and reason where the machine would refuse a line; OSError where the file
     cannot be read.
@@ -72,7 +75,8 @@ def read_program(path: Path, profile: Profile) -> Program:
             raise GcodeError(error.code, f"{path}, line {number}: {error}{known}") from None
         if text := interpreter.bare(line):
             asks = any(isinstance(action, Pause) for action in actions)
-            blocks.append(Block(text, None, _comment(line) if asks else ""))
+            note = _comment(line)
+            blocks.append(Block(text, None, note if asks or note == RELOAD else ""))
     return Program(tuple(blocks))
 
 
@@ -120,7 +124,8 @@ def trace(program: Program, profile: Profile, start: Vec3 | None = None) -> Iter
 def ink(program: Program, profile: Profile) -> list[Polyline]:
     """What the pen draws: polylines (N, 2) float64 in mm, dots as (1, 2), in drawing order.
 
-    A point on the one before it is left out. Raises GcodeError on a block that GRBL refuses.
+    A point on the one before it is left out. What a reload touches is ink, too: `owners` tells which line that is.
+    Raises GcodeError on a block that GRBL refuses.
     """
     strokes: list[list[tuple[float, float]]] = []
     here = profile.park
@@ -132,6 +137,14 @@ def ink(program: Program, profile: Profile) -> list[Polyline]:
                 strokes.append([])
             strokes[-1].append(here)
     return [np.array(stroke, dtype=np.float64) for stroke in strokes]
+
+
+def owners(program: Program, profile: Profile) -> list[int | None]:
+    """The stroke of each line of the program's ink, in order; None for what a reload touched.
+
+    Raises GcodeError on a block that the machine refuses.
+    """
+    return [program.blocks[step.block].stroke for step in trace(program, profile) if step.down and not step.was_down]
 
 
 def check_work_area(program: Program, profile: Profile) -> None:
@@ -155,21 +168,22 @@ def check_work_area(program: Program, profile: Profile) -> None:
 def strokes_of(program: Program, profile: Profile) -> Program:
     """The same blocks, numbered by the strokes the profile's pen draws.
 
-    A stroke begins with the travel to it and ends where the next travel begins. What precedes the first
-    travel, and a travel that no pen-down follows, belong to none. Raises GcodeError on a block that GRBL
-    refuses.
+    A stroke begins with the travel to it and ends where the next travel or a pause (M0) begins. What precedes the
+    first travel, a travel that no pen-down follows, and reloads belong to none. Raises GcodeError on a block that
+    the machine refuses.
     """
     starts, drawn = [0], [False]
     begun = False
     for step in trace(program, profile):
-        text = program.blocks[step.block].text
+        text, note = program.blocks[step.block].text, program.blocks[step.block].note
         travels = isinstance(step.action, Move) and ("X" in text or "Y" in text)
-        if not step.was_down and not begun and (step.down or travels):
+        asks = isinstance(step.action, Pause)
+        if not step.was_down and (asks or (not begun and (step.down or travels))):
             starts.append(step.block)
             drawn.append(False)
-            begun = True
+            begun = not asks
         if step.down:
-            drawn[-1] = True
+            drawn[-1] = drawn[-1] or note != RELOAD
         elif step.was_down:
             begun = False
     blocks: list[Block] = []

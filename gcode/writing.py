@@ -1,46 +1,120 @@
 """A toolpath written as G-code.
 
 A toolpath is a sequence of polylines, each (N, 2) float64 in mm, in drawing order: the pen goes down at the
-first point of each and up at its last. A polyline whose points all coincide is a dot.
+first point of each and up at its last. A polyline whose points all coincide is a dot. A layer is what one pen draws.
+
+Lines are short where that costs nothing. Words that are in force are left out, as far as the controller remembers
+them, and so are points on a straight way: a curve given in steps of 0.05 mm needs a third of the bytes, and is drawn
+a fifth faster without the corners that rounding puts into it. Relative coordinates (G91) would save another 15 to 18 % of a page of sketches, and are not used: a page of sketches
+needs a hundredth of what a serial line carries, and a line that is lost or refused would then displace all the rest
+of its stroke, where it now cuts one corner.
 """
 
 from __future__ import annotations
 
+import math
+import re
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gcode.pen import dwell, number
+from gcode.care import SLOW_END_FEED, Care, cut, length_of, reloads, slow_tail
+from gcode.motion import timetable
+from gcode.pen import number, pen_lines
 from gcode.profile import Profile
-from gcode.program import Block, Polyline, Program, WorkAreaError
+from gcode.program import RELOAD, Block, Polyline, Program, WorkAreaError
+
+Point = tuple[int, int]
+
+_WORD = re.compile(r"[A-Z][^A-Z]*")
 
 
-def write_program(toolpath: Sequence[Polyline], profile: Profile) -> Program:
-    """The program that draws the toolpath on the profile's machine, in as few bytes as modal G-code allows.
+@dataclass(frozen=True)
+class Layer:
+    """What one pen draws, polylines in order; `name` is for the person who puts the pen in, such as a colour."""
 
-    Points are rounded to `profile.decimals`, which moves none by more than half a step; those that fall on
-    the one before are left out. A header sets the modes and lifts the pen before anything moves; a footer
-    parks. Each stroke is: travel, pen down, draw, pen up. Raises WorkAreaError where a rounded point is
-    outside the work area and ValueError on a polyline that is not (N >= 1, 2) and finite.
+    name: str
+    lines: Sequence[Polyline]
+
+
+def write_program(toolpath: Sequence[Polyline], profile: Profile, care: Care | None = None) -> Program:
+    """The program that draws the toolpath with one pen; see `write_layers`."""
+    return write_layers([Layer("", toolpath)], profile, care)
+
+
+def write_layers(layers: Sequence[Layer], profile: Profile, care: Care | None = None) -> Program:
+    """The program that draws the layers on the profile's machine, in few bytes of its controller's G-code.
+
+    Points are rounded to `profile.decimals`, which moves none by more than half a step, and those that are then
+    within half of the last decimal of a straight line are left out. A header sets the modes and lifts the pen before
+    anything moves; a footer parks. Each stroke is: travel, pen down, draw, pen up. Where there are several layers,
+    the head parks before each and asks for its pen (M0, with a note). `care` is the pen's.
+
+    Strokes are numbered through all layers; those that `care` cuts are several. What a reload touches belongs to no
+    stroke. Raises WorkAreaError where a rounded point, or the place of the reloads, is outside the work area and
+    ValueError on a polyline that is not (N >= 1, 2) and finite.
     """
+    care = care or Care()
+    lines = [line for layer in layers for line in layer.lines]
     scale = 10**profile.decimals
-    points, ends = _quantised(toolpath, scale)
-    _check_work_area(points, ends, profile, scale)
-    writer = _Writer(profile, scale)
-    writer.pen_up(None)
-    coordinates = points.tolist()
-    for stroke, (start, end) in enumerate(pairwise([0, *ends])):
-        x, y = coordinates[start]
-        writer.move(0, x, y, stroke)
-        writer.pen_down(stroke)
-        for x, y in coordinates[start + 1 : end]:
-            writer.move(1, x, y, stroke)
-        writer.pen_up(stroke)
-    park_x, park_y = (round(value * scale) for value in profile.park)
-    writer.move(0, park_x, park_y, None)
+    _check_work_area(*_quantised(lines, scale), profile, scale)
+    if care.place is not None:
+        try:
+            _check_work_area(np.rint(np.array([care.place]) * scale).astype(np.int64), [1], profile, scale)
+        except WorkAreaError as error:
+            raise WorkAreaError(str(error).replace("stroke 0", "the place of the reloads", 1)) from None
+    if care.every_mm < math.inf:
+        layers = [replace(one, lines=[p for line in one.lines for p in cut(line, care.every_mm)]) for one in layers]
+    before: set[int] = set()
+    if care.reloads:
+        seconds = _seconds(layers, profile, care)
+        first = 0
+        for layer in layers:
+            taken = seconds[first : first + len(layer.lines)]
+            before |= {first + i for i in reloads([length_of(line) for line in layer.lines], taken, care)}
+            first += len(layer.lines)
+    return _write(layers, profile, care, before)
+
+
+def _seconds(layers: Sequence[Layer], profile: Profile, care: Care) -> list[float]:
+    """What each stroke takes by the plan, with the travel to it; nothing where nobody asks."""
+    count = sum(len(layer.lines) for layer in layers)
+    if care.every_seconds == math.inf:
+        return [0.0] * count
+    program = _write(layers, profile, care, set())
+    plan = timetable(program, profile)
+    strokes = np.array([-1 if block.stroke is None else block.stroke for block in program.blocks])[plan.blocks]
+    seconds: list[float] = np.bincount(strokes + 1, plan.seconds, count + 1)[1:].tolist()
+    return seconds
+
+
+def _write(layers: Sequence[Layer], profile: Profile, care: Care, before: set[int]) -> Program:
+    """The program, with a reload before each of these strokes."""
+    writer = _Writer(profile, care)
+    stroke = 0
+    for pen, layer in enumerate(layers, start=1):
+        if len(layers) > 1:
+            writer.ask(f"pen {pen}: {plain}" if (plain := _plain(layer.name)) else f"pen {pen}")
+        tails = [slow_tail(line, care.slow_end) if care.slow_end else (line, len(line)) for line in layer.lines]
+        points, ends = _quantised([line for line, _ in tails], writer.scale)
+        coordinates = [(x, y) for x, y in points.tolist()]
+        for (start, end), (_, slow) in zip(pairwise([0, *ends]), tails, strict=True):
+            if stroke in before:
+                writer.reload()
+            writer.stroke(stroke, coordinates[start:end], slow)
+            stroke += 1
+    writer.park()
     return Program(tuple(writer.blocks))
+
+
+def _plain(name: str) -> str:
+    """A name as a comment may have it: ASCII, without what controllers take for commands."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^\w .,#+-]", "", letters).strip()
 
 
 def _quantised(toolpath: Sequence[Polyline], scale: int) -> tuple[NDArray[np.int64], list[int]]:
@@ -85,61 +159,123 @@ def _check_work_area(points: NDArray[np.int64], ends: list[int], profile: Profil
     )
 
 
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """The points without those that lie within half a unit of a straight line between two that stay.
+
+    From each point that stays, the directions that pass the ones after it closely enough make a cone, which narrows;
+    the point before the first that is outside it, or that turns back, stays, too (the cone of Sklansky and Gonzalez,
+    Fast polygonal approximation of digitized curves, 1980).
+    """
+    kept = [points[0]]
+    ax, ay = before = points[0]
+    reach2 = 0.0  # the square of the furthest distance from the anchor; 0 while there is no cone
+    lx = ly = rx = ry = 0.0  # the cone's left and right edges
+    for point in points[1:]:
+        if point == before:
+            continue
+        dx, dy = point[0] - ax, point[1] - ay
+        square = float(dx * dx + dy * dy)
+        if reach2 and (square < reach2 or dx * ly - dy * lx < 0.0 or rx * dy - ry * dx < 0.0):
+            kept.append(before)
+            ax, ay = before
+            dx, dy = point[0] - ax, point[1] - ay
+            square = float(dx * dx + dy * dy)
+            reach2 = 0.0
+        # Points lie on a grid, so each is at least one unit from the anchor: the edges touch its half-unit circle.
+        cos, sin = math.sqrt(square - 0.25), 0.5
+        new_lx, new_ly = dx * cos - dy * sin, dy * cos + dx * sin
+        new_rx, new_ry = dx * cos + dy * sin, dy * cos - dx * sin
+        if not reach2 or lx * new_ly - ly * new_lx < 0.0:
+            lx, ly = new_lx, new_ly
+        if not reach2 or rx * new_ry - ry * new_rx > 0.0:
+            rx, ry = new_rx, new_ry
+        reach2, before = square, point
+    return kept if kept[-1] == before else [*kept, before]
+
+
 class _Writer:
-    """Appends blocks, leaving out every word that repeats what is already in force."""
+    """Appends blocks, leaving out every word that repeats what the controller remembers."""
 
-    def __init__(self, profile: Profile, scale: int) -> None:
-        self.profile, self.pen = profile, profile.pen
-        self.scale = scale
-        self.draw_feed = profile.draw_feed
-        self.blocks = [Block("G21G90G17G94", None)]
-        self.motion = -1  # unknown: the machine may have been used before
-        self.x: int | None = None
-        self.y: int | None = None
-        self.feed = 0.0
+    def __init__(self, profile: Profile, care: Care) -> None:
+        """A program's header: its modes, and the pen up."""
+        self.profile, self.care = profile, care
+        self.scale = 10**profile.decimals
+        self.marlin = profile.controller == "marlin"
+        self.blocks: list[Block] = []
+        self.in_force: dict[str, str] = {}
         self.words: dict[int, str] = {}
+        # Marlin takes one command a line, and remembers one feed for rapids and lines: rapids as fast as axes can.
+        for line in ("G21", "G90") if self.marlin else ("G21G90G17G94",):
+            self.blocks.append(Block(line, None))
+        self.rapid = f"F{math.ceil(math.hypot(*profile.max_rate[:2]))}" if self.marlin else ""
+        self.draw_feed = f"F{number(profile.draw_feed)}"
+        self.slow_feed = f"F{number(profile.draw_feed * SLOW_END_FEED)}"
+        self._pen(False, None)
 
-    def move(self, motion: int, x: int, y: int, stroke: int | None) -> None:
-        """A travel (motion 0) or a drawn line (1) to x, y in units of 1 / scale mm."""
+    def stroke(self, index: int, points: list[Point], slow: int) -> None:
+        """Travel, pen down, the points in units of 1 / scale mm, those after the `slow`th slowly, pen up."""
+        self._move("G0", points[0], self.rapid, index)
+        self._pen(True, index)
+        for part, feed in ((points[: slow + 1], self.draw_feed), (points[slow:], self.slow_feed)):
+            if len(part) > 1:
+                for point in thinned(part)[1:]:
+                    self._move("G1", point, feed, index)
+        self._pen(False, index)
+
+    def reload(self) -> None:
+        """Dip the pen at its place, or go there and ask."""
+        place = self.profile.park if self.care.place is None else self.care.place
+        if not self.care.dips:
+            self.ask("reload the pen", place)
+            return
+        self._travel(place, RELOAD)
+        for _ in range(self.care.dips):
+            self._pen(True, None, RELOAD)
+            self._pen(False, None, RELOAD)
+
+    def ask(self, note: str, place: tuple[float, float] | None = None) -> None:
+        """Park, or go to a place, and wait for a person; nothing is taken for granted afterwards."""
+        self._travel(place or self.profile.park)
+        self.blocks.append(Block("M0", None, note))
+        self.in_force.clear()
+
+    def park(self) -> None:
+        """The program's footer."""
+        self._travel(self.profile.park)
+        if self.marlin:
+            self.blocks.append(Block("M400", None))
+
+    def _travel(self, place: tuple[float, float], note: str = "") -> None:
+        x, y = (round(value * self.scale) for value in place)
+        self._move("G0", (x, y), self.rapid, None, note)
+
+    def _move(self, motion: str, point: Point, feed: str, stroke: int | None, note: str = "") -> None:
+        x, y = f"X{self._coordinate(point[0])}", f"Y{self._coordinate(point[1])}"
+        if self.in_force.get("X") == x and self.in_force.get("Y") == y:
+            return
+        self._append([motion, x, y, feed] if feed else [motion, x, y], stroke, note)
+
+    def _pen(self, down: bool, stroke: int | None, note: str = "") -> None:
+        for line in pen_lines(self.profile, down, self.care.slow_down):
+            self._append(_WORD.findall(line), stroke, note)
+
+    def _append(self, words: list[str], stroke: int | None, note: str) -> None:
         text = ""
-        if x != self.x:
-            text = f"X{self._coordinate(x)}"
-            self.x = x
-        if y != self.y:
-            text += f"Y{self._coordinate(y)}"
-            self.y = y
-        if text:
-            self._motion(motion, text, self.draw_feed, stroke)
-
-    def pen_up(self, stroke: int | None) -> None:
-        if self.pen.kind == "z":
-            self._motion(0, f"Z{number(self.pen.up)}", 0.0, stroke)
-            if self.pen.up_delay:
-                self.blocks.append(Block(dwell(self.profile, self.pen.up_delay), stroke))
-        else:
-            # Once M3 is in force a bare S moves the servo.
-            spindle, wait = "M3" if stroke is None else "", dwell(self.profile, self.pen.up_delay)
-            self.blocks.append(Block(f"{spindle}S{number(self.pen.up)}{wait}", stroke))
-
-    def pen_down(self, stroke: int) -> None:
-        if self.pen.kind == "z":
-            self._motion(1, f"Z{number(self.pen.down)}", self.pen.feed, stroke)
-            if self.pen.down_delay:
-                self.blocks.append(Block(dwell(self.profile, self.pen.down_delay), stroke))
-        else:
-            self.blocks.append(Block(f"S{number(self.pen.down)}{dwell(self.profile, self.pen.down_delay)}", stroke))
-
-    def _motion(self, motion: int, axes: str, feed: float, stroke: int | None) -> None:
-        if motion != self.motion:
-            axes = f"G{motion}{axes}"
-            self.motion = motion
-        if motion == 1 and feed != self.feed:
-            axes += f"F{number(feed)}"
-            self.feed = feed
-        self.blocks.append(Block(axes, stroke))
+        for word in words:
+            key = word if self.marlin and word[0] not in "XYZF" else _MODAL.get(word, word[0])
+            if key in _REMEMBERED:
+                if self.in_force.get(key) == word:
+                    continue
+                self.in_force[key] = word
+            text += word
+        self.blocks.append(Block(text, stroke, note))
 
     def _coordinate(self, value: int) -> str:
         word = self.words.get(value)
         if word is None:
             word = self.words[value] = number(value / self.scale)
         return word
+
+
+_MODAL = {"G0": "motion", "G1": "motion", "M3": "spindle"}
+_REMEMBERED = frozenset(("motion", "spindle", "X", "Y", "Z", "F", "S"))

@@ -1,203 +1,19 @@
-"""Programs: what goes in is what the pen draws, in few bytes, and files of other programs are read or refused."""
+"""Programs: files of other programs are read or refused, and what they make the pen draw."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from gcode.actions import GcodeError
-from gcode.profile import Pen, Profile, load_profile
-from gcode.program import Block, Program, WorkAreaError, ink, read_program, strokes_of
-from gcode.writing import write_program
+from gcode.profile import load_profile
+from gcode.program import Block, Program, ink, owners, read_program, strokes_of
 
 SERVO = load_profile("grbl-servo")
 Z = load_profile("grbl-z")
-
-
-def redundant_words(text: str) -> list[str]:
-    """The words that repeat what is in force, found with a parser of the test's own; only plain words pass.
-
-    Nothing is known at the start. A coordinate or a value repeats when it equals the last one, a command when it
-    is the last of its modal group.
-    """
-    group = {"G0": "move", "G1": "move", "G20": "unit", "G21": "unit", "G90": "abs", "G91": "abs"}
-    group |= {"G17": "plane", "G94": "feed mode", "M3": "spindle", "M5": "spindle"}
-    state: dict[str, str] = {}
-    repeated = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = re.findall(r"[A-Z][^A-Z]*", line)
-        assert "".join(words) == line
-        assert words
-        for word in words:
-            assert re.fullmatch(r"[GM](0|[1-9]\d?)|[XYZFSP](0|-?([1-9]\d*|[1-9]\d*\.\d*[1-9]|\.\d*[1-9]))", word)
-            if word == "G4" or word[0] == "P":
-                continue
-            key = group[word] if word[0] in "GM" else word[0]
-            if state.get(key) == word:
-                repeated.append(f"{number}: {word}")
-            state[key] = word
-    return repeated
-
-
-def expected_ink(toolpath: list[NDArray[np.float64]], decimals: int) -> list[list[tuple[float, float]]]:
-    """Each point rounded, those on the one before left out."""
-    strokes = []
-    for line in toolpath:
-        stroke: list[tuple[float, float]] = []
-        for x, y in line.tolist():
-            point = (round(x * 10**decimals) / 10**decimals, round(y * 10**decimals) / 10**decimals)
-            if not stroke or point != stroke[-1]:
-                stroke.append(point)
-        strokes.append(stroke)
-    return strokes
-
-
-def read_back(program: Program, path: Path) -> Program:
-    program.save(path)
-    return read_program(path, SERVO)
-
-
-coordinate = st.floats(0.0, 1.0) | st.sampled_from([0.0, 0.25, 0.250001, 0.25001, 1.0])
-polyline = st.lists(st.tuples(coordinate, coordinate), min_size=1, max_size=6)
-toolpaths = st.lists(polyline, max_size=6)
-pens = st.sampled_from(
-    [
-        SERVO.pen,
-        replace(SERVO.pen, up=0.0, up_delay=0.0, down_delay=0.0),
-        Z.pen,
-        Pen("z", up=-1.5, down=0.5, up_delay=0.1, down_delay=0.25, feed=2000.0),
-        replace(Z.pen, feed=123.4567),
-    ]
-)
-profiles = st.builds(
-    lambda pen, origin, y_axis, steps: replace(
-        SERVO,
-        pen=pen,
-        origin=origin,
-        y_axis=y_axis,
-        steps_per_mm=(steps, steps, 400.0),
-        park=(0.0, 0.0),
-    ),
-    pens,
-    st.sampled_from(["bottom-left", "bottom-right", "top-left", "top-right"]),
-    st.sampled_from(["up", "down"]),
-    st.sampled_from([5.0, 40.0, 80.0, 320.0, 4000.0]),
-)
-
-
-@given(toolpaths, profiles)
-def test_what_goes_in_is_what_the_pen_draws(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[list[tuple[float, float]]], profile: Profile
-) -> None:
-    low = np.array([profile.x_range[0], profile.y_range[0]])
-    size = np.array([profile.width, profile.height])
-    toolpath = [low + size * np.array(line) for line in lines]
-    program = write_program(toolpath, profile)
-    assert redundant_words(program.text) == []
-    read = read_back(program, tmp_path_factory.getbasetemp() / "round-trip.gcode")
-    drawn = ink(read, profile)
-    assert [stroke.tolist() for stroke in drawn] == [
-        [list(point) for point in stroke] for stroke in expected_ink(toolpath, profile.decimals)
-    ]
-    half_a_step = 0.5 / profile.steps_per_mm[0] + 1e-9
-    for line, stroke in zip(toolpath, drawn, strict=True):
-        assert np.abs(line[0] - stroke[0]).max() <= half_a_step
-        assert np.abs(line[-1] - stroke[-1]).max() <= half_a_step
-        assert all(np.abs(stroke - point).max(axis=1).min() <= half_a_step for point in line)
-    assert strokes_of(read, profile) == program
-
-
-def test_the_checker_of_redundancy_finds_it() -> None:
-    text = "G21G90\nG0X1Y2\nG0X3\nG1X4Y2F100\nX5F100\nS30G4P1\nS30G4P1\nM3\nM3\n"
-    assert redundant_words(text) == ["3: G0", "4: Y2", "5: F100", "7: S30", "9: M3"]
-
-
-def test_a_servo_program_word_by_word() -> None:
-    toolpath = [np.array([[10.0, 20.0], [10.5, 20.0], [10.5, 20.001], [0.0, 0.25]]), np.array([[0.0, 3.0]])]
-    program = write_program(toolpath, SERVO)
-    assert program.blocks == (
-        Block("G21G90G17G94", None),
-        Block("M3S60G4P.15", None),
-        Block("G0X10Y20", 0),
-        Block("S30G4P.2", 0),
-        Block("G1X10.5F2500", 0),
-        Block("X0Y.25", 0),
-        Block("S60G4P.15", 0),
-        Block("G0Y3", 1),
-        Block("S30G4P.2", 1),
-        Block("S60G4P.15", 1),
-        Block("Y0", None),
-    )
-    assert program.text == "".join(f"{block.text}\n" for block in program.blocks)
-
-
-def test_a_z_program_word_by_word() -> None:
-    profile = replace(Z, pen=replace(Z.pen, up=3.0, up_delay=0.0, down=-0.5, down_delay=0.1))
-    program = write_program([np.array([[1.0, 2.0], [3.0, 2.0]]), np.array([[3.0, 2.0], [4.0, 2.0]])], profile)
-    lines = "G21G90G17G94 G0Z3 X1Y2 G1Z-.5F500 G4P.1 X3F2000 G0Z3 G1Z-.5F500 G4P.1 X4F2000 G0Z3 X0Y0"
-    assert program.text.split() == lines.split()
-    assert [block.stroke for block in program.blocks] == [None, None, *[0] * 5, *[1] * 4, None]
-
-
-def test_an_empty_toolpath_lifts_and_parks() -> None:
-    profile = replace(SERVO, park=(5.0, 2.5))
-    assert write_program([], profile).text == "G21G90G17G94\nM3S60G4P.15\nG0X5Y2.5\n"
-
-
-def test_a_point_by_point_dot_is_one_dot() -> None:
-    program = write_program([np.full((4, 2), 7.0)], SERVO)
-    (dot,) = ink(program, SERVO)
-    assert dot.tolist() == [[7.0, 7.0]]
-
-
-@pytest.mark.parametrize(
-    ("point", "y_axis", "says"),
-    [
-        ((-1.5, 9.0), "up", "by 1.5 mm on the left"),
-        ((299.25, 9.0), "up", "by 2.25 mm on the right"),
-        ((9.0, 420.5), "up", "by 0.5 mm on the top"),
-        ((9.0, -0.25), "up", "by 0.25 mm on the bottom"),
-        ((9.0, 420.5), "down", "by 0.5 mm on the bottom"),
-        ((9.0, -1e30), "down", "mm on the top"),
-    ],
-)
-def test_outside_the_work_area(point: tuple[float, float], y_axis: str, says: str) -> None:
-    profile = replace(SERVO, y_axis=y_axis, origin="bottom-left" if y_axis == "up" else "top-left")
-    toolpath = [np.array([[1.0, 1.0]]), np.array([[5.0, 5.0], point]), np.array([[1.0, 1.0]])]
-    with pytest.raises(WorkAreaError) as error:
-        write_program(toolpath, profile)
-    assert str(error.value).startswith("stroke 1 leaves the work area of grbl-servo, 297 x 420 mm, by ")
-    assert says in str(error.value)
-
-
-def test_every_stroke_outside_is_counted_and_the_worst_is_named() -> None:
-    toolpath = [np.array([[298.0, 1.0], [299.0, 1.0]]), np.array([[1.0, 450.0]]), np.array([[-1.0, 1.0]])]
-    with pytest.raises(WorkAreaError, match=r"stroke 1 \(and 2 more\) leaves .* by 30 mm on the top"):
-        write_program(toolpath, SERVO)
-
-
-def test_the_edge_itself_is_inside() -> None:
-    corners = [np.array([[0.0, 0.0], [297.0, 420.0], [297.004, -0.004]])]
-    assert ink(write_program(corners, SERVO), SERVO)[0].tolist() == [[0, 0], [297, 420], [297, 0]]
-
-
-@pytest.mark.parametrize("line", [np.zeros((0, 2)), np.zeros((3, 3)), np.zeros(2)])
-def test_a_wrong_shape_is_named(line: NDArray[np.float64]) -> None:
-    with pytest.raises(ValueError, match=r"stroke 1 must be an array \(N, 2\) with N >= 1, not of shape"):
-        write_program([np.zeros((1, 2)), line], SERVO)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_point_that_is_no_number_is_named(value: float) -> None:
-    with pytest.raises(ValueError, match="stroke 1 has a point that is not a finite number"):
-        write_program([np.zeros((2, 2)), np.array([[1.0, 1.0], [1.0, value]])], SERVO)
 
 
 def test_saving_leaves_the_old_file_whole_when_it_fails(tmp_path: Path) -> None:
@@ -247,16 +63,16 @@ def test_a_pen_that_goes_down_where_it_stands_and_stays_there() -> None:
     assert [line.tolist() for line in ink(program, profile)] == [[[3, 4], [4, 4]]]
 
 
-def test_a_reference_page_in_few_bytes(page192: list[NDArray[np.float64]], tmp_path: Path) -> None:
-    program = write_program(page192, SERVO)
-    assert redundant_words(program.text) == []
-    assert len(program.text) <= 139_308  # 0.55 of what vpype-gcode's "ninja" writes, 253,287
-    drawn = ink(read_back(program, tmp_path / "page.gcode"), SERVO)
-    assert len(drawn) == 891
-    assert sum(len(stroke) == 1 for stroke in drawn) == 42
-    assert [stroke.tolist() for stroke in drawn] == [
-        [list(point) for point in stroke] for stroke in expected_ink(page192, 2)
-    ]
+def test_a_reload_and_a_pause_are_no_strokes(tmp_path: Path) -> None:
+    lines = ["G21G90", "M3S60", "G0X1Y1", "S30;reload", "G4P1 ;reload", "S60;reload", "G0X5Y5", "S30", "G1X6F900"]
+    lines += ["S60", "G0X0Y0", "M0 (pen 2: red)", "G0X7", "S30", "S60 ; up", "G0X0"]
+    path = tmp_path / "care.gcode"
+    path.write_text("\n".join(lines))
+    program = strokes_of(read_program(path, SERVO), SERVO)
+    assert [block.stroke for block in program.blocks] == [None] * 6 + [0] * 4 + [None] * 2 + [1] * 3 + [None]
+    assert [block.note for block in program.blocks if block.note] == ["reload"] * 3 + ["pen 2: red"]
+    assert owners(program, SERVO) == [None, 0, 1]
+    assert [line.tolist() for line in ink(program, SERVO)] == [[[1, 1]], [[5, 5], [6, 5]], [[7, 0]]]
 
 
 @pytest.mark.parametrize(
