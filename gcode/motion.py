@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gcode.actions import Dwell, Move, Vec3
+from gcode.actions import Dwell, Move, Pause, Vec3
 from gcode.profile import Profile
-from gcode.program import Program, parked, trace
+from gcode.program import RELOAD, Program, parked, trace
 
 Steps = tuple[int, int, int]
 
@@ -162,13 +163,9 @@ def plan(blocks: Sequence[PlannerBlock], profile: Profile) -> list[float]:
     for i in range(1, count):
         speed2[i] = max_entry2(blocks[i - 1], blocks[i], profile)
     for i in range(count - 1, 0, -1):
-        reachable = speed2[i + 1] + gains[i]
-        if reachable < speed2[i]:
-            speed2[i] = reachable
+        speed2[i] = min(speed2[i], speed2[i + 1] + gains[i])
     for i, gain in enumerate(gains):
-        reachable = speed2[i] + gain
-        if reachable < speed2[i + 1]:
-            speed2[i + 1] = reachable
+        speed2[i + 1] = min(speed2[i + 1], speed2[i] + gain)
     return [math.sqrt(v) for v in speed2]
 
 
@@ -182,8 +179,9 @@ def dwell_time(seconds: float, profile: Profile) -> float:
     return math.ceil(20.0 * seconds - 1e-6) / 20.0
 
 
-KINDS = ("draw", "travel", "pen", "stop")
-"""What a step does: draw, travel, move Z alone, or stand still (dwells, and whatever else is a full stop)."""
+KINDS = ("draw", "travel", "lift", "stop", "pause")
+"""What a step does: draw, travel, move Z alone, stand still (dwells and whatever else is a full stop), ask (M0)."""
+_KIND = {kind: index for index, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True)
@@ -208,14 +206,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Timetable:
-    """What each step of `gcode.program.trace` takes: its `seconds` and `mm`, (S,), and of what kind it is.
+    """What each step of `gcode.program.trace` takes, (S,) each.
 
-    `kinds` are indices into KINDS, `blocks` into the program's blocks. A move of no steps takes 0 s and 0 mm.
-    `lifts` counts the strokes.
+    `seconds` it lasts; `moves` has its planner block, None for a stop and a move of no steps; `exits` are the speeds
+    at its end, mm/s. `kinds` are indices into KINDS, `blocks` into the program's blocks. `lifts` counts the strokes.
     """
 
     seconds: NDArray[np.float64]
-    mm: NDArray[np.float64]
+    moves: list[PlannerBlock | None]
+    exits: NDArray[np.float64]
     kinds: NDArray[np.int64]
     blocks: NDArray[np.int64]
     lifts: int
@@ -228,9 +227,10 @@ class Timetable:
     @property
     def estimate(self) -> Estimate:
         """The sums by kind."""
-        draw, travel, pen, stop = np.bincount(self.kinds, self.seconds, len(KINDS)).tolist()
-        drawn, travelled, _, _ = np.bincount(self.kinds, self.mm, len(KINDS)).tolist()
-        return Estimate(draw, travel, pen + stop, drawn, travelled, self.lifts)
+        mm = [move.length if move else 0.0 for move in self.moves]
+        draw, travel, *rest = np.bincount(self.kinds, self.seconds, len(KINDS)).tolist()
+        drawn, travelled, *_ = np.bincount(self.kinds, mm, len(KINDS)).tolist()
+        return Estimate(draw, travel, sum(rest), drawn, travelled, self.lifts)
 
 
 def timetable(
@@ -247,7 +247,8 @@ def timetable(
     Raises GcodeError on a line that the machine refuses.
     """
     seconds: list[float] = []
-    mm: list[float] = []
+    moves: list[PlannerBlock | None] = []
+    exits: list[float] = []
     kinds: list[int] = []
     blocks: list[int] = []
     lifts = 0
@@ -258,38 +259,87 @@ def timetable(
     def stop() -> None:
         speeds = plan(run, profile)
         for i, step in enumerate(steps):
+            exits[step] = speeds[i + 1]
             seconds[step] = block_time(run[i], speeds[i], speeds[i + 1])
-            mm[step] = run[i].length
         run.clear()
         steps.clear()
 
     for index, action, was_down, down in trace(program, profile, start):
         lifts += down and not was_down
-        kind = 3
         taken = 0.0
+        move: PlannerBlock | None = None
         if isinstance(action, Move):
             target = to_steps(action.target, profile)
             override = rapid_override if action.rapid else feed_override
-            block = planner_block(position, target, action.feed, action.rapid, profile, override)
-            kind = 0 if down and was_down else 1
-            if block is not None:
+            move = planner_block(position, target, action.feed, action.rapid, profile, override)
+            kind = "draw" if down and was_down else "travel"
+            if move is not None:
                 if position[:2] == target[:2]:
-                    kind = 2
-                run.append(block)
+                    kind = "lift"
+                run.append(move)
                 steps.append(len(seconds))
                 position = target
         else:
             stop()
+            kind = "pause" if isinstance(action, Pause) else "stop"
             if isinstance(action, Dwell):
                 taken = dwell_time(action.seconds, profile)
         seconds.append(taken)
-        mm.append(0.0)
-        kinds.append(kind)
+        moves.append(move)
+        exits.append(0.0)
+        kinds.append(_KIND[kind])
         blocks.append(index)
     stop()
     return Timetable(
-        np.array(seconds), np.array(mm), np.array(kinds, dtype=np.int64), np.array(blocks, np.int64), lifts
+        np.array(seconds, np.float64),
+        moves,
+        np.array(exits, np.float64),
+        np.array(kinds, np.int64),
+        np.array(blocks, np.int64),
+        lifts,
     )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is drawn with one pen: what the person was asked for before it (M0), its strokes, its seconds."""
+
+    note: str
+    strokes: int
+    seconds: float
+
+
+def layers(program: Program, plan: Timetable) -> list[Layer]:
+    """The program's layers: a pause begins one, unless it is for a reload. Their seconds add up to the plot's.
+
+    What comes before the first pause is no layer where it draws nothing, and is counted with the first.
+    """
+    pauses = np.flatnonzero(plan.kinds == _KIND["pause"]).tolist()
+    notes = {i: program.blocks[int(plan.blocks[i])].note for i in pauses}
+    begins = [0, *(i for i, note in notes.items() if not note.startswith(RELOAD))]
+    strokes = _strokes(program, plan)
+    found: list[Layer] = []
+    before = 0.0
+    for start, end in pairwise([*begins, len(plan.seconds)]):
+        seconds = before + float(plan.seconds[start:end].sum())
+        count = len(np.unique(strokes[start:end][strokes[start:end] >= 0]))
+        if start == 0 and count == 0 and len(begins) > 1:
+            before = seconds
+            continue
+        found.append(Layer(notes.get(start, ""), count, seconds))
+        before = 0.0
+    return found
+
+
+def stroke_seconds(program: Program, plan: Timetable) -> NDArray[np.float64]:
+    """The seconds of each stroke: its travel, its pen, its ink. What belongs to none is in no entry."""
+    return np.asarray(np.bincount(_strokes(program, plan) + 1, plan.seconds)[1:], np.float64)
+
+
+def _strokes(program: Program, plan: Timetable) -> NDArray[np.int64]:
+    """The stroke of each step, -1 for none."""
+    strokes = np.array([-1 if block.stroke is None else block.stroke for block in program.blocks], np.int64)
+    return strokes[plan.blocks]
 
 
 def schedule(

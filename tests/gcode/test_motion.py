@@ -19,10 +19,12 @@ from gcode.motion import (
     dwell_time,
     estimate,
     junction_speed2,
+    layers,
     limit_along,
     plan,
     planner_block,
     schedule,
+    stroke_seconds,
     timetable,
     to_steps,
 )
@@ -198,7 +200,7 @@ def test_it_starts_where_it_is_told() -> None:
 
 def test_the_schedule_says_when_each_step_ends() -> None:
     """Lift, 30 mm there, down, 100 mm drawn as 40 + 60, up, 130 mm back."""
-    written = write_program([np.array([[30.0, 0.0], [70.0, 0.0], [130.0, 0.0]])], PROFILE)
+    written = program("G21", "M3S60G4P.15", "G0X30", "S30G4P.15", "G1X70F3000", "X130", "S60G4P.15", "G0X0")
     to, back, line = 2 * math.sqrt(30 / A), 130 / RAPID + RAPID / A, 100 / V + V / A
     first = V / A + (40 - 0.5 * V * V / A) / V  # the 40 mm are left at full speed
     parts = [0.0, 0.15, to, 0.0, 0.15, first, line - first, 0.0, 0.15, back]
@@ -223,6 +225,36 @@ def test_overrides_scale_feeds_and_rapids_apart() -> None:
 
 def test_a_pause_takes_no_time() -> None:
     assert timetable(program("G0X10", "M0", "X20"), PROFILE).seconds[1] == 0.0
+
+
+def test_the_seconds_of_strokes_and_layers_add_up() -> None:
+    """A header, two pens of which one is reloaded by hand, a footer; a layer without a pause before it."""
+    lines = [
+        ("G21", None, ""),
+        ("M3S60G4P.15", None, ""),
+        ("M0", None, "pen 1: black"),
+        *[("G0X10", 0, ""), ("S30G4P.15", 0, ""), ("G1X30F3000", 0, ""), ("S60G4P.15", 0, "")],
+        ("M0", None, "reload the pen"),
+        *[("G0X40", 1, ""), ("S30G4P.15", 1, ""), ("S60G4P.15", 1, "")],
+        ("M0", None, "pen 2: red"),
+        *[("G0X70", 2, ""), ("S30G4P.15", 2, ""), ("G1Y10", 2, ""), ("S60G4P.15", 2, "")],
+        ("G0X0Y0", None, ""),
+    ]
+    both = Program(tuple(Block(*line) for line in lines))
+    plan = timetable(both, PROFILE)
+    found = layers(both, plan)
+    assert [(layer.note, layer.strokes) for layer in found] == [("pen 1: black", 2), ("pen 2: red", 1)]
+    assert sum(layer.seconds for layer in found) == exactly(plan.estimate.seconds)
+    ten, thirty = (2 * math.sqrt(mm / A) for mm in (10, 30))
+    drawn_20 = 20 / V + V / A
+    strokes = stroke_seconds(both, plan)
+    assert strokes == pytest.approx([0.3 + ten + drawn_20, 0.3 + ten, 0.3 + thirty + 10 / V + V / A], rel=1e-12)
+    home = plan.seconds[-1]
+    assert found[0].seconds == exactly(0.15 + strokes[0] + strokes[1])  # with the header
+    assert found[1].seconds == exactly(strokes[2] + home)
+    (only,) = layers(program("G1F3000", "X10"), timetable(program("G1F3000", "X10"), PROFILE))
+    assert (only.note, only.strokes) == ("", 0)
+    assert stroke_seconds(program("G21"), timetable(program("G21"), PROFILE)).tolist() == []
 
 
 def test_every_spindle_word_dwell_and_pause_stops_the_head() -> None:
