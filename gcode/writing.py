@@ -5,9 +5,9 @@ first point of each and up at its last. A polyline whose points all coincide is 
 
 Lines are short where that costs nothing. Words that are in force are left out, as far as the controller remembers
 them, and so are points on a straight way: a curve given in steps of 0.05 mm needs a third of the bytes, and is drawn
-a fifth faster without the corners that rounding puts into it. Relative coordinates (G91) would save another 15 to 18 % of a page of sketches, and are not used: a page of sketches
-needs a hundredth of what a serial line carries, and a line that is lost or refused would then displace all the rest
-of its stroke, where it now cuts one corner.
+a fifth faster without the corners that rounding puts into it. Relative coordinates (G91) would save another 15 to
+18 % of a page of sketches, and are not used: such a page needs a hundredth of what a serial line carries, and a line
+that is lost or refused would then displace all the rest of its stroke, where it now cuts one corner.
 """
 
 from __future__ import annotations

@@ -114,7 +114,8 @@ def write_page(document: vpype.Document, path: Path) -> None:
         pen_px = document.layers[layer].property("vp_pen_width")
         pen = DEFAULT_PEN_MM if pen_px is None else pen_px * MM_PER_PX
         colour = vpype.Color(document.layers[layer].property("vp_color") or "black").as_hex()
-        groups.append(Group(layer, lines, pen, colour))
+        name = document.layers[layer].property("vp_name") or ""
+        groups.append(Group(layer, lines, pen, colour, name=name))
     write_beside(path, svg_bytes(page_size(document), groups))
 
 

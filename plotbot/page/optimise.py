@@ -34,7 +34,8 @@ def optimise(document: vpype.Document, profile: Profile, pen_width: float) -> tu
     """
     toolpath = to_toolpath(document, profile)
     size, home = page_size(document), profile.park
-    ordered: list[list[np.ndarray]] = [order_strokes(join_strokes(layer, pen_width), home) for layer in toolpath.layers]
+    pens = [list(layer.lines) for layer in toolpath.layers]
+    ordered: list[list[np.ndarray]] = [order_strokes(join_strokes(lines, pen_width), home) for lines in pens]
     result = document.empty_copy(keep_layers=True)
     layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
     for layer, lines in zip(layers, ordered, strict=True):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Group:
-    """One pen's polylines (N, 2), N >= 1, mm; ``layer`` its id, ``colour`` as SVG has it, ``width`` in mm.
+    """One pen's polylines (N, 2), N >= 1, mm; ``layer`` its id, ``colour`` as SVG has it, ``width`` in mm, and the
+    ``name`` that the layer has in a drawing program, else its id.
 
     ``colours``, where there are any, are one for each line, to be looked at: the pen stays one.
     """
@@ -20,6 +22,7 @@ class Group:
     width: float
     colour: str = "#000000"
     colours: Sequence[str] = ()
+    name: str = ""
 
 
 def svg_bytes(size: tuple[float, float], groups: Iterable[Group]) -> bytes:
@@ -35,8 +38,9 @@ def svg_bytes(size: tuple[float, float], groups: Iterable[Group]) -> bytes:
         f'width="{width}mm" height="{height}mm" viewBox="0 0 {width} {height}">',
     ]
     for group in groups:
+        label = quoteattr(group.name or str(group.layer))
         text.append(
-            f'<g id="layer{group.layer}" inkscape:groupmode="layer" inkscape:label="{group.layer}" '
+            f'<g id="layer{group.layer}" inkscape:groupmode="layer" inkscape:label={label} '
             f'fill="none" stroke="{group.colour}" stroke-width="{_number(group.width)}" '
             'stroke-linecap="round" stroke-linejoin="round">'
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gcode.writing import Layer
 from plotbot.page.layout import document_lines, page_size
 from plotbot.units import InputError
 
@@ -28,17 +29,17 @@ SLACK_MM = 1e-3
 class Toolpath:
     """Polylines (N, 2) in mm, machine work coordinates, in drawing order, pen by pen.
 
-    ``layers``: one list of polylines per pen, in the order of the layer ids. ``rotated``: the page was turned
-    by 90 degrees clockwise to fit the machine, and so must the paper be.
+    ``layers``: one per pen, in the order of the layer ids, with the name that the page gives it, else its colour.
+    ``rotated``: the page was turned by 90 degrees clockwise to fit the machine, and so must the paper be.
     """
 
-    layers: tuple[list[np.ndarray], ...]
+    layers: tuple[Layer, ...]
     rotated: bool
 
     @property
     def lines(self) -> list[np.ndarray]:
         """The polylines of all pens, one pen after the other."""
-        return [line for layer in self.layers for line in layer]
+        return [line for layer in self.layers for line in layer.lines]
 
 
 def to_toolpath(document: vpype.Document, profile: Profile) -> Toolpath:
@@ -51,8 +52,8 @@ def to_toolpath(document: vpype.Document, profile: Profile) -> Toolpath:
     size = page_size(document)
     rotated = _must_turn(size, profile)
     layers = tuple(
-        [_to_machine(line, size, profile, rotated) for line in lines]
-        for lines in document_lines(document).values()
+        Layer(_pen_name(document, layer), [_to_machine(line, size, profile, rotated) for line in lines])
+        for layer, lines in document_lines(document).items()
         if lines
     )
     if not layers:
@@ -75,6 +76,15 @@ def from_toolpath(
             page = np.column_stack([page[:, 1], size[1] - page[:, 0]])
         result.append(page)
     return result
+
+
+def _pen_name(document: vpype.Document, layer: int) -> str:
+    """What the page calls a layer, else its colour as the file has it, else nothing."""
+    name = document.layers[layer].property("vp_name")
+    if name and name != str(layer):  # a page that was written here calls its layers by their numbers
+        return str(name)
+    written, colour = document.layers[layer].property("svg_stroke"), document.layers[layer].property("vp_color")
+    return str(written or (colour.as_hex() if colour else ""))
 
 
 def _to_machine(line: np.ndarray, size: tuple[float, float], profile: Profile, rotated: bool) -> np.ndarray:

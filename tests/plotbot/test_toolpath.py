@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcode.profile import Profile, load_profile
-from plotbot.page.layout import grid
+from plotbot.page.layout import grid, read_page, write_page
+from plotbot.page.optimise import optimise
 from plotbot.page.toolpath import from_toolpath, to_toolpath
 from plotbot.units import MM_PER_PX, InputError
 
@@ -80,7 +82,7 @@ def test_pens_stay_apart_and_in_the_order_of_their_layers() -> None:
     document = page([np.array([[0.0, 0.0], [1.0, 0.0]])], layer=7)
     document.add(page([np.array([[0.0, 0.0], [2.0, 0.0]])] * 2).layers[1], 2)
     path = to_toolpath(document, machine("top-left", "down"))
-    assert [len(layer) for layer in path.layers] == [2, 1]
+    assert [len(layer.lines) for layer in path.layers] == [2, 1]
     assert [float(line[1, 0]) for line in path.lines] == pytest.approx([2, 2, 1])
 
 
@@ -103,3 +105,23 @@ def test_a_page_without_lines_or_size_is_refused() -> None:
         to_toolpath(vpype.Document(page_size=(100, 100)), machine("bottom-left", "up"))
     with pytest.raises(InputError, match="no size"):
         to_toolpath(vpype.Document(), machine("bottom-left", "up"))
+
+
+def test_a_pen_is_called_what_its_layer_is_called_else_by_its_colour(tmp_path: Path) -> None:
+    source, written = tmp_path / "named.svg", tmp_path / "written.svg"
+    source.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
+        'width="100mm" height="100mm" viewBox="0 0 100 100">'
+        '<g inkscape:groupmode="layer" inkscape:label="fine &amp; red"><path d="M1 1h3" stroke="#f00"/></g>'
+        '<g inkscape:groupmode="layer"><path d="M1 2h3" stroke="navy"/></g>'
+        '<g inkscape:groupmode="layer"><path d="M1 3h3" stroke="#123456"/></g></svg>'
+    )
+    profile = machine("bottom-left", "up")
+    page = read_page(source)
+    assert [layer.name for layer in to_toolpath(page, profile).layers] == ["fine & red", "navy", "#123456"]
+    write_page(optimise(page, profile, 0.5)[0], written)
+    assert [layer.name for layer in to_toolpath(read_page(written), profile).layers] == [
+        "fine & red",
+        "#000080",
+        "#123456",
+    ]
