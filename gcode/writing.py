@@ -63,10 +63,13 @@ def write_layers(layers: Sequence[Layer], profile: Profile, care: Care | None = 
     scale = 10**profile.decimals
     _check_work_area(*_quantised(lines, scale), profile, scale)
     if care.place is not None:
-        try:
-            _check_work_area(np.rint(np.array([care.place]) * scale).astype(np.int64), [1], profile, scale)
-        except WorkAreaError as error:
-            raise WorkAreaError(str(error).replace("stroke 0", "the place of the reloads", 1)) from None
+        (left, right), (low, high) = profile.x_range, profile.y_range
+        x, y = care.place
+        if not (left <= x <= right and low <= y <= high):
+            raise WorkAreaError(
+                f"the place to reload the pen at, {x:g},{y:g}, is outside the work area of {profile.name}: "
+                f"choose x in {left:g}..{right:g} and y in {low:g}..{high:g}"
+            )
     if care.every_mm < math.inf:
         layers = [replace(one, lines=[p for line in one.lines for p in cut(line, care.every_mm)]) for one in layers]
     before: set[int] = set()
@@ -256,7 +259,7 @@ class _Writer:
         self._append([motion, x, y, feed] if feed else [motion, x, y], stroke, note)
 
     def _pen(self, down: bool, stroke: int | None, note: str = "") -> None:
-        for line in pen_lines(self.profile, down, self.care.slow_down):
+        for line in pen_lines(self.profile, down, self.care.slow_down and stroke is not None):
             self._append(_WORD.findall(line), stroke, note)
 
     def _append(self, words: list[str], stroke: int | None, note: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from plotbot.cli import options
+from plotbot.cli import care, options
 from plotbot.cli.options import report
 
 
@@ -25,6 +25,11 @@ def draw(
     pen_width: options.PenWidth = "0.5mm",
     machine: options.Machine = "virtual",
     seed: options.Seed = 0,
+    reload_every: care.ReloadEvery = None,
+    dip_at: care.DipAt = None,
+    shake: care.Shake = 0,
+    slow_end: care.SlowEnd = "0mm",
+    pen_down_slow: care.PenDownSlow = False,
     out: options.Out = Path("out"),
     as_json: options.Json = False,
 ) -> None:
@@ -34,7 +39,8 @@ def draw(
     on paper.
     """
     from gcode.profile import load_profile
-    from gcode.writing import write_program
+    from gcode.program import owners
+    from gcode.writing import write_layers
     from models import strokes, zoo
     from models.sampling import sample_finished
     from plotbot.files import write_beside
@@ -48,15 +54,18 @@ def draw(
     from plotbot.units import parse_length
 
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
+    habits = care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
     model, name = zoo.find(class_name)
     critic = zoo.critic_of(name) if pick > 1 else None
     sketches, replaced = sample_finished(model, count, name, temperature, pen_temperature, seed, critic, pick)
     lines = [strokes.to_polylines(one.stroke3) for one in sketches]
     document, saving = optimise(grid(lines, size, parse_length(margin)), profile, pen)
     toolpath = to_toolpath(document, profile)
-    program = write_program(toolpath.lines, profile)
+    program = write_layers(toolpath.layers, profile, habits)
     with bar(f"plotting {count} x {name} on the virtual {profile.name}") as update:
         simulation = simulate(program, profile, update)
+    touched = zip(simulation.ink, owners(program, profile), strict=False)
+    drawing = replace(simulation, ink=[line for line, stroke in touched if stroke is not None])  # reloads are none
     facts = {
         "class": name or class_name,
         "model": model.about["recipe"]["name"],
@@ -69,7 +78,7 @@ def draw(
         "page_turned_to_fit": toolpath.rotated,
         "machine": profile.name,
         **asdict(saving),
-        **simulation.facts(toolpath.lines),
+        **drawing.facts(toolpath.lines),
     }
     options.make_folder(out)
     ink = from_toolpath(simulation.ink, size, profile, toolpath.rotated)
@@ -123,19 +132,27 @@ def gcode(
     file: Annotated[Path, typer.Argument(metavar="PAGE.svg", help="The page, drawn in its own order.")],
     output: Annotated[Path, typer.Option("-o", help="The G-code to write.")],
     machine: options.Machine = "virtual",
+    reload_every: care.ReloadEvery = None,
+    dip_at: care.DipAt = None,
+    shake: care.Shake = 0,
+    slow_end: care.SlowEnd = "0mm",
+    pen_down_slow: care.PenDownSlow = False,
     as_json: options.Json = False,
 ) -> None:
-    """Write a page as G-code for a machine, in the page's own order (`plotbot page` finds a quicker one)."""
+    """Write a page as G-code for a machine, in the page's own order (`plotbot page` finds a quicker one).
+
+    A layer is a pen: at a change the machine parks and asks for it.
+    """
     from gcode.motion import estimate
     from gcode.profile import load_profile
-    from gcode.writing import write_program
+    from gcode.writing import write_layers
     from plotbot.page.layout import read_page
     from plotbot.page.toolpath import to_toolpath
     from plotbot.units import InputError
 
-    profile = load_profile(machine)
+    profile, habits = load_profile(machine), care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
     toolpath = to_toolpath(read_page(file), profile)
-    program = write_program(toolpath.lines, profile)
+    program = write_layers(toolpath.layers, profile, habits)
     try:
         program.save(output)
     except OSError as error:
@@ -143,6 +160,7 @@ def gcode(
     plan = estimate(program, profile)
     report(
         {
+            "pens": len(toolpath.layers),
             "strokes": len(toolpath.lines),
             "page_turned_to_fit": toolpath.rotated,
             "bytes": len(program.text),

@@ -368,7 +368,9 @@ def test_a_pen_may_land_softly(profile: Profile, down: str) -> None:
 
 def test_a_well_outside_the_work_area_is_refused() -> None:
     care = Care(every_mm=100.0, place=(-5.0, 5.0), dips=1)
-    with pytest.raises(WorkAreaError, match=r"the place of the reloads leaves the work area .* by 5 mm on the left"):
+    with pytest.raises(
+        WorkAreaError, match=r"reload the pen at, -5,5, is outside .*: choose x in 0\.\.297 and y in 0\.\.420"
+    ):
         write_program([np.array([[3.0, 4.0]])], SERVO, care)
 
 
