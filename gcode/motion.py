@@ -301,7 +301,7 @@ def timetable(
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerTime:
     """What is drawn with one pen: what the person was asked for before it (M0), its strokes, its seconds."""
 
     note: str
@@ -309,7 +309,7 @@ class Layer:
     seconds: float
 
 
-def layers(program: Program, plan: Timetable) -> list[Layer]:
+def layer_times(program: Program, plan: Timetable) -> list[LayerTime]:
     """The program's layers: a pause begins one, unless it is for a reload. Their seconds add up to the plot's.
 
     What comes before the first pause is no layer where it draws nothing, and is counted with the first.
@@ -318,7 +318,7 @@ def layers(program: Program, plan: Timetable) -> list[Layer]:
     notes = {i: program.blocks[int(plan.blocks[i])].note for i in pauses}
     begins = [0, *(i for i, note in notes.items() if not note.startswith(RELOAD))]
     strokes = _strokes(program, plan)
-    found: list[Layer] = []
+    found: list[LayerTime] = []
     before = 0.0
     for start, end in pairwise([*begins, len(plan.seconds)]):
         seconds = before + float(plan.seconds[start:end].sum())
@@ -326,7 +326,7 @@ def layers(program: Program, plan: Timetable) -> list[Layer]:
         if start == 0 and count == 0 and len(begins) > 1:
             before = seconds
             continue
-        found.append(Layer(notes.get(start, ""), count, seconds))
+        found.append(LayerTime(notes.get(start, ""), count, seconds))
         before = 0.0
     return found
 

@@ -19,7 +19,7 @@ from gcode.motion import (
     dwell_time,
     estimate,
     junction_speed2,
-    layers,
+    layer_times,
     limit_along,
     plan,
     planner_block,
@@ -242,7 +242,7 @@ def test_the_seconds_of_strokes_and_layers_add_up() -> None:
     ]
     both = Program(tuple(Block(*line) for line in lines))
     plan = timetable(both, PROFILE)
-    found = layers(both, plan)
+    found = layer_times(both, plan)
     assert [(layer.note, layer.strokes) for layer in found] == [("pen 1: black", 2), ("pen 2: red", 1)]
     assert sum(layer.seconds for layer in found) == exactly(plan.estimate.seconds)
     ten, thirty = (2 * math.sqrt(mm / A) for mm in (10, 30))
@@ -252,7 +252,7 @@ def test_the_seconds_of_strokes_and_layers_add_up() -> None:
     home = plan.seconds[-1]
     assert found[0].seconds == exactly(0.15 + strokes[0] + strokes[1])  # with the header
     assert found[1].seconds == exactly(strokes[2] + home)
-    (only,) = layers(program("G1F3000", "X10"), timetable(program("G1F3000", "X10"), PROFILE))
+    (only,) = layer_times(program("G1F3000", "X10"), timetable(program("G1F3000", "X10"), PROFILE))
     assert (only.note, only.strokes) == ("", 0)
     assert stroke_seconds(program("G21"), timetable(program("G21"), PROFILE)).tolist() == []
 
