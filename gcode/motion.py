@@ -27,6 +27,8 @@ Steps = tuple[int, int, int]
 
 MIN_FEED = 1.0 / 60.0
 """mm/s: the slowest a planned move goes, whatever its F (GRBL's MINIMUM_FEED_RATE)."""
+FIRST_MOVE_SECONDS = 0.1
+"""For which Marlin, at a standstill, waits for a third move before it starts (BLOCK_DELAY_FOR_1ST_MOVE)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +263,8 @@ def timetable(
         for i, step in enumerate(steps):
             exits[step] = speeds[i + 1]
             seconds[step] = block_time(run[i], speeds[i], speeds[i + 1])
+        if profile.controller == "marlin" and 0 < len(run) < 3:
+            seconds[steps[0]] += FIRST_MOVE_SECONDS
         run.clear()
         steps.clear()
 

@@ -4,8 +4,9 @@ Written after marlinfw.org/docs and the behaviour of MarlinFirmware/Marlin's usu
 junction deviation, HOST_KEEPALIVE_FEATURE, no ADVANCED_OK). Everything that `gcode.virtual.firmware` says of its clock
 holds here, too. A command is answered once it is executed; that of a move once it is in the planner.
 
-Unlike the real board: settings (M92, M203, ...) take hold at a standstill, M280 takes no SERVO_DELAY, and a
-motor that is stopped at once (M410) loses no step.
+Unlike the real board: settings (M92, M203, ...) take hold at a standstill, M280 takes no SERVO_DELAY, a move of less
+than six steps (MIN_STEPS_PER_SEGMENT) is made and not joined with the next, and a motor that is stopped at once (M410)
+loses no step.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from dataclasses import replace
 from gcode.actions import Action, Dwell, GcodeError, Move, Pause, Spindle, Vec3
 from gcode.marlin.interpreter import MarlinInterpreter, words_of
 from gcode.marlin.replies import BUSY_SECONDS, QUEUE
-from gcode.motion import dwell_time, to_steps
+from gcode.motion import FIRST_MOVE_SECONDS, dwell_time, to_steps
 from gcode.profile import Profile
 from gcode.virtual.marlin_reader import Reader, bare
 from gcode.virtual.marlin_reports import GREETING, IDENTITY, changed, settings
 from gcode.virtual.paper import Paper
 from gcode.virtual.planner import Planner, Queued
 
-FIRST_MOVE_SECONDS = 0.1  # for which a move out of a standstill waits for two more (BLOCK_DELAY_FOR_1ST_MOVE)
 CLEANING_SECONDS = 1.0  # for which nothing goes on after M410 (cleaning_buffer_counter)
 
 _COMMAND = re.compile(r"(?:N-?\d+ *)? *([GMT])(\d+)")
+_NUMBER = re.compile(r"N-?\d+ *")
 _G = frozenset((0, 1, 2, 3, 4, 20, 21, 28, 90, 91, 92))
 _M = frozenset((0, 1, 3, 4, 5, 17, 18, 82, 83, 84, 85, 104, 105, 106, 107, 108, 110, 111, 112, 114, 115, 117, 118, 140))
 _M |= frozenset((119, 120, 121, 154, 155, 211, 220, 221, 280, 400, 410, 500, 501, 502, 503, 92, 201, 203, 204, 205))
@@ -248,7 +249,9 @@ class MarlinFirmware:
                 answer = yield from self._execute(line)
             except GcodeError as error:
                 arc = re.match(r"G[23](?!\d)", bare(line))
-                self._print(f"Error:{error}" if arc else f'echo:Unknown command: "{line}"')
+                self._print(
+                    f"Error:{error}" if arc else f'echo:Unknown command: "{_NUMBER.sub("", line.partition("*")[0])}"'
+                )
                 answer = "ok"
             self._queue.popleft()
             self._print(answer)
@@ -348,6 +351,10 @@ class MarlinFirmware:
             self._print(f"{x} {y} {z} E:0.00 Count X:{counts[0]} Y:{counts[1]} Z:{counts[2]}")
         elif number == 115:
             self._print(*IDENTITY)
+        elif number == 118:
+            self._print(text[4:].strip())
+        elif number == 119:
+            self._print("Reporting endstop status", "x_min: open", "y_min: open")
         elif number == 503:
             self._print(*settings(self.profile))
         elif number in (211, 220):
