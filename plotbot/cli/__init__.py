@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import data, evaluate, generate, latent, machine, page
+from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page
 
 app = typer.Typer(
     name="plotbot",
@@ -36,6 +36,7 @@ app.command()(evaluate.evaluate)
 app.add_typer(data.data, name="data")
 app.add_typer(generate.models, name="models")
 app.add_typer(machine.machines, name="machine")
+app.add_typer(calibrate.calibrate, name="calibrate")
 
 # What goes wrong because of a person, a file or a machine, by the module that raises it: these are one sentence
 # and exit code 2. The modules are looked up, not imported: one that raised an error has been.

@@ -1,4 +1,4 @@
-"""Pens and their care, from the command line to the ink."""
+"""Pens, their care and their calibration, from the command line to the ink."""
 
 from __future__ import annotations
 
@@ -57,3 +57,32 @@ def test_care_that_cannot_be_is_one_sentence(plotbot: Run, folder: Path, care: t
     assert len(done.stderr.strip().splitlines()) == 1
     assert named in done.stderr
     assert not (folder / "pens.gcode").exists()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "says"),
+    [
+        (("ruler",), "X 80 x 100 / width"),
+        (("pen", "--from", "45", "--to", "25"), "pen.down"),
+        (("speed",), "draw_feed"),
+        (("corner",), "$11"),
+        (("backlash",), "backlash"),
+    ],
+)
+def test_a_sheet_to_calibrate_by_is_written_and_explained(
+    plotbot: Run, folder: Path, sheet: tuple[str, ...], says: str
+) -> None:
+    done = plotbot("calibrate", *sheet, "-o", "sheet.gcode", "--machine", "grbl-servo", at=folder)
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+    profile = load_profile("grbl-servo")
+    assert ink(read_program(folder / "sheet.gcode", profile), profile)
+
+
+def test_a_sheet_that_cannot_be_is_one_sentence(plotbot: Run, folder: Path) -> None:
+    done = plotbot("calibrate", "pen", "--from", "70", "-o", "sheet.gcode", at=folder)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "plotbot: At 60 the pen is up: give --from and --to below that."
+    done = plotbot("calibrate", "ruler", "-o", "nowhere/sheet.gcode", at=folder)
+    assert done.returncode == 2
+    assert "nowhere/sheet.gcode: cannot be written" in done.stderr
