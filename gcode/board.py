@@ -78,6 +78,7 @@ class Board(ABC):
         """Take an open port; `greet` comes next."""
         self.port, self.profile, self.timing = port, profile, timing
         self.ring = 15  # moves it can hold undrawn
+        self.homes = False  # it can find its zero by switches; `greet` finds out
         self.known = True  # neither a restart nor an alarm has cost the machine its position since `greet`
         self._writing = threading.Lock()
         self._received = b""

@@ -1,132 +1,158 @@
-"""Character counting: what may be sent, what has been answered, and which strokes are on the paper for certain."""
+"""A job on its way to the machine: what to send next, and how far the drawing has got for certain."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from gcode.actions import Dwell, GcodeError, Move
-from gcode.dialects import interpreter as interpreter_for
-from gcode.profile import Profile
-from gcode.program import Program, Step, parked, trace
-from gcode.transport import PlotterError
-
-DRAIN = b"G4P.01\n"  # its ok comes only when everything before it has been drawn
+from gcode.actions import Dwell, Move, Pause, Vec3
+from gcode.course import Course
+from gcode.motion import to_steps
+from gcode.pen import with_heights
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a program as it is sent; `block` is its number in the program, from 1.
+    """One line to send; `block` is its number in the program, from 1, and 0 for one of the driver's own.
 
-    `pausable`: the pen is up before it, and has had its time to get there. `wait`: the seconds of its dwells.
-    `drawn`: the strokes that are complete once it is answered, because it waited for them. `moves`: how many
-    moves the program has made with it.
+    `pausable`: the pen is up before it, and has had its time to get there. `wait`: the seconds of its dwells. `reach`:
+    the place where it ends. `certain`: the place that is reached once it is answered, because it waited for that.
+    `moves`: how many moves the machine's ring has been given with it. `asks`: what it wants from a person (M0).
     """
 
-    data: bytes
-    block: int
-    pausable: bool
-    wait: float
-    drawn: int
-    moves: int
+    text: str
+    block: int = 0
+    pausable: bool = False
+    wait: float = 0.0
+    reach: float = 0.0
+    certain: float = 0.0
+    moves: int = 0
+    asks: str | None = None
 
 
 class Job:
-    """A program on its way to a machine that holds `rx` bytes unread and `ring` moves undrawn.
+    """A course being drawn by a machine whose ring holds `ring` moves, from `place` on, where the pen is lifted first.
 
-    `drained` says that a `DRAIN` was the last line sent. Raises PlotterError on a program GRBL would refuse.
+    `place` is how far the drawing has got, and never goes back; `sent` is the place that the lines sent so far will
+    reach. `pen` has the heights in force, which may change between two lines. `acknowledged` counts program lines.
     """
 
-    def __init__(self, program: Program, profile: Profile, rx: int, ring: int) -> None:
-        """Read the program; nothing is sent."""
-        self.lines, self._lifts = _read(program, profile)
-        self.strokes = len(self._lifts)
-        self.drawn = 0
-        self.acknowledged = 0  # lines
-        self.drained = False
-        self._rx, self._ring = rx, ring
+    def __init__(self, course: Course, ring: int, place: float = 0.0) -> None:
+        """Nothing is sent."""
+        self.course, self.pen = course, course.profile.pen
+        self.place = self.sent = place
+        self.acknowledged = 0
+        self._ring = ring
+        self._lines, self._moves = _lines(course)
         self._next = 0
-        self._unanswered: deque[tuple[int, Line | None]] = deque()
-        self._bytes = 0
+        self._lead: deque[str] = deque()  # the driver's own lines, before those of the program
+        self._lead_due = 0  # how many of them are to be sent or answered
+        self._unanswered: deque[Line] = deque()
+        self._drained = False
+
+    def take_up(self, drain: str) -> None:
+        """Begin again at `place`: in the middle of a program, after a stop, after the head was moved by hand."""
+        self.place = self.sent = self.course.settled(self.place)
+        lead, self._next = self.course.take_up(self.place, self.pen)
+        self._lead = deque([*lead, drain])
+        self._lead_due = len(self._lead)
+        self._unanswered.clear()
+        self._drained = False
 
     @property
-    def waiting(self) -> bool:
-        """Whether an answer is due."""
-        return bool(self._unanswered)
+    def at_rest(self) -> bool:
+        """Whether all that was sent is drawn: the job stands at its end, at a question, or at a pause."""
+        return self._drained and not self._unanswered
 
     @property
     def done(self) -> bool:
-        """Whether all is sent, answered and drawn."""
-        return self._next == len(self.lines) and self.drained and not self._unanswered
+        """Whether the job stands at its end."""
+        return self.at_rest and self._next == len(self._lines)
+
+    @property
+    def question(self) -> str | None:
+        """What the program wants from a person where it stands (M0), empty where it does not say; None elsewhere."""
+        return self._lines[self._next].asks if self.at_rest and not self.done else None
 
     @property
     def oldest(self) -> Line | None:
-        """The line whose answer comes next; None where that is a drain, or nothing is due."""
-        return self._unanswered[0][1] if self._unanswered else None
+        """The line whose answer comes next."""
+        return self._unanswered[0] if self._unanswered else None
 
-    def feed(self, pausing: bool) -> bytes:
-        """The lines that fit the machine's buffer now; while `pausing`, none beyond the next pen-up."""
-        data = bytearray()
-        while True:
-            stop = self._next == len(self.lines) or (pausing and self.lines[self._next].pausable)
-            line = None if stop else self.lines[self._next]
-            text = line.data if line else DRAIN
-            if (stop and self.drained) or self._bytes + len(text) > self._rx:
-                return bytes(data)
-            data += text
-            self._unanswered.append((len(text), line))
-            self._bytes += len(text)
-            self._next += not stop
-            self.drained = stop
+    def answer_question(self) -> None:
+        """The person has done it. The M0 itself is never sent: it would lock the machine until it is resumed."""
+        self.place = self.sent = self._lines[self._next].reach
+        self._next += 1
 
-    def acknowledge(self) -> None:
-        """The machine has said `ok`: the oldest line was read, and what it had to wait for is drawn."""
-        if not self._unanswered:
-            raise PlotterError("The plotter answers more than it was asked: another program talks to it, too")
-        size, line = self._unanswered.popleft()
-        self._bytes -= size
-        if line is None:
-            self.drawn = bisect_right(self._lifts, self.lines[self._next - 1].moves) if self._next else 0
-            return
-        self.acknowledged += 1
-        # A move is drawn when as many others as the ring holds have been answered after it, and one runs out.
-        self.drawn = max(self.drawn, line.drawn, bisect_right(self._lifts, line.moves - self._ring - 1))
+    def take(self, fits: Callable[[str], bool], drain: str, pausing: bool) -> str | None:
+        """The next line, to be sent now; None where it does not fit yet, or the job has come to a stop: its end, a
+        question, or while `pausing` a line before which the pen is up. Before a stop comes a `drain`."""
+        line = self._coming(drain, pausing)
+        if line is None or not fits(line.text):
+            return None
+        self._unanswered.append(line)
+        self._drained = False
+        if self._lead:
+            self._lead.popleft()
+        elif line.block:
+            self._next += 1
+            self.sent = line.reach
+        else:
+            self._drained = True
+        return line.text
+
+    def _coming(self, drain: str, pausing: bool) -> Line | None:
+        if self._lead:
+            return Line(self._lead[0])
+        if self._next < len(self._lines):
+            line = self._lines[self._next]
+            if line.asks is None and not (pausing and line.pausable):
+                return replace(line, text=with_heights(line.text, self.course.profile, self.pen))
+        return None if self._drained else Line(drain, certain=self.sent)
+
+    def acknowledge(self) -> Line:
+        """The machine has taken the oldest line, which is returned: what that had to wait for is drawn, and so is a
+        move after which it has taken as many as its ring holds, and one more."""
+        line = self._unanswered.popleft()
+        self._lead_due -= self._lead_due > 0
+        self.acknowledged += line.block > 0
+        self.place = max(self.place, line.certain)
+        if line.block and line.moves > self._ring + 1:
+            self.place = max(self.place, float(self._moves[line.moves - self._ring - 2] + 1))
+        return line
+
+    def seen_at(self, position: Vec3, tolerance: float) -> None:
+        """The machine says where it is (mm, as the program counts): the place moves there if it is on the way."""
+        if not self._lead_due and self._unanswered:
+            self.place = max(self.place, self.course.locate(position, self.place, self.sent, tolerance) or 0.0)
 
 
-def _read(program: Program, profile: Profile) -> tuple[list[Line], list[int]]:
-    """The lines to send, and for each stroke the number of moves after which it is complete."""
-    steps: list[list[Step]] = [[] for _ in program.blocks]
-    try:
-        for step in trace(program, profile):
-            steps[step.block].append(step)
-    except GcodeError as error:
-        raise _refused(program, profile) from error
+def _lines(course: Course) -> tuple[list[Line], list[int]]:
+    """The lines to send, and the steps of the moves that take a slot in the machine's ring."""
     lines: list[Line] = []
-    lifts: list[int] = []
-    moves = drawn = 0
+    moves: list[int] = []
+    here = to_steps(course.point(0.0), course.profile)
     down = False
-    for number, (block, actions) in enumerate(zip(program.blocks, steps, strict=True), start=1):
-        pausable = not down and any(isinstance(step.action, Move) for step in actions)
-        wait = 0.0
-        for _, action, was_down, down in actions:
-            moves += isinstance(action, Move)
-            if was_down and not down:
-                lifts.append(moves)
-            if not isinstance(action, Move):  # a full stop: what precedes it is drawn
-                drawn = len(lifts)
+    for index, block in enumerate(course.program.blocks):
+        first, last = course.firsts[index], course.firsts[index + 1]
+        wait = certain = 0.0
+        pausable = False
+        asks = None
+        for i in range(first, last):
+            action = course.steps[i].action
+            if isinstance(action, Move):
+                pausable = pausable or not down
+                there = to_steps(action.target, course.profile)
+                if there != here:  # a move of no steps vanishes
+                    moves.append(i)
+                here = there
+            else:  # a full stop: what precedes it is drawn
+                certain = float(i + 1)
                 wait += action.seconds if isinstance(action, Dwell) else 0.0
-        if text := block.text:
-            lines.append(Line(f"{text}\n".encode("ascii"), number, pausable, wait, drawn, moves))
-    return lines, lifts
-
-
-def _refused(program: Program, profile: Profile) -> PlotterError:
-    """Names the first block that GRBL would refuse."""
-    interpreter = interpreter_for(profile, parked(profile))
-    for number, block in enumerate(program.blocks, start=1):
-        try:
-            interpreter.execute(block.text)
-        except GcodeError as error:
-            return PlotterError(f"Nothing was drawn: line {number} of the program, {block.text!r}, is wrong: {error}.")
-    raise AssertionError("a program refused as a whole has a block that is refused")
+                if isinstance(action, Pause):
+                    asks = block.note
+        if last > first:
+            down = course.steps[last - 1].down
+        lines.append(Line(block.text, index + 1, pausable, wait, float(last), certain, len(moves), asks))
+    return lines, moves

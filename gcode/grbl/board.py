@@ -86,6 +86,7 @@ class GrblBoard(Board):
             raise PlotterError(
                 "The plotter is in laser mode ($32=1), where a servo pen moves on its own; set $32=0, then connect."
             )
+        self.homes = bool(settings.get("$22"))
         self._unit = MM_PER_INCH if settings.get("$13") else 1.0
         for text in self.command("$I"):
             if match := _BUFFERS.match(text):

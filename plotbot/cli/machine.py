@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from pathlib import Path
@@ -14,8 +13,9 @@ from plotbot.cli import options
 from plotbot.cli.options import report
 
 if TYPE_CHECKING:
-    from gcode.plotter import Plotter, Progress, Report
+    from gcode.plotter import Plotter
     from gcode.program import Program
+    from gcode.session import Outcome, Progress
     from plotbot.progress import Bar
 
 machines = typer.Typer(help="The plotters that plotbot knows.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def plot(
         raise typer.Exit(130)
 
 
-def _plot_attended(plotter: Plotter, program: Program, update: Bar) -> Report:
+def _plot_attended(plotter: Plotter, program: Program, update: Bar) -> Outcome:
     """Plot with a person beside the machine, who may pause, go on or stop."""
 
     def pause(*_: object) -> None:
@@ -127,14 +127,19 @@ def simulate(
     with bar(f"simulating {file.name}") as update:
         simulation = run(program, profile, update)
     facts = {"machine": profile.name, **simulation.facts(intended_ink(program, profile))}
+    times = simulation.times()
     if out is not None:
         options.make_folder(out)
         size = (profile.width, profile.height)
         drawn = from_toolpath(simulation.ink, size, profile, rotated=False)
         write_ink_svg(drawn, size, pen, out / "ink.svg")
         write_ink_png(drawn, size, pen, out / "ink.png")
-        write_beside(out / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
-    report(facts, as_json)
+        write_beside(out / "report.json", (options.to_json(facts | times) + "\n").encode())
+    layers = {
+        f"layer_{i}": f"{layer['predicted_seconds']:,.0f} s, {layer['strokes']:,} strokes, {layer['pen'] or 'one pen'}"
+        for i, layer in enumerate(times["layers"], start=1)
+    }
+    report(facts | (times if as_json else layers), as_json)
 
 
 @machines.command("list")

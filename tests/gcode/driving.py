@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gcode.plotter import Plotter, Progress, Timing
+from gcode.board import Timing
+from gcode.plotter import Plotter
 from gcode.profile import Profile, load_profile
+from gcode.session import Progress
 from gcode.transport import PlotterError
 from gcode.virtual.machine import VirtualPlotter
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from gcode.plotter import Plotter, Timing
+from gcode.board import Timing
+from gcode.plotter import Plotter
 from gcode.program import Block, Program
 from gcode.transport import PlotterError, open_port
 from gcode.virtual.machine import VirtualPlotter
