@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gcode.care import SLOW_END_FEED, Care, cut, length_of, reloads, slow_tail
-from gcode.motion import timetable
+from gcode.motion import stroke_seconds, timetable
 from gcode.pen import number, pen_lines
 from gcode.profile import Profile
 from gcode.program import RELOAD, Block, Polyline, Program, WorkAreaError
@@ -89,9 +89,7 @@ def _seconds(layers: Sequence[Layer], profile: Profile, care: Care) -> list[floa
     if care.every_seconds == math.inf:
         return [0.0] * count
     program = _write(layers, profile, care, set())
-    plan = timetable(program, profile)
-    strokes = np.array([-1 if block.stroke is None else block.stroke for block in program.blocks])[plan.blocks]
-    seconds: list[float] = np.bincount(strokes + 1, plan.seconds, count + 1)[1:].tolist()
+    seconds: list[float] = stroke_seconds(program, timetable(program, profile)).tolist()
     return seconds
 
 
