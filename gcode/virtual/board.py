@@ -17,9 +17,17 @@ class Board(Protocol):
     """
 
     profile: Profile
-    clock: float
     lines: list[str]
-    paper: Paper
+
+    @property
+    def clock(self) -> float:
+        """Machine seconds at work."""
+        ...
+
+    @property
+    def paper(self) -> Paper:
+        """The sheet."""
+        ...
 
     @property
     def state(self) -> str:

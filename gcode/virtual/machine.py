@@ -24,6 +24,7 @@ from gcode.program import parked
 from gcode.virtual.board import Board
 from gcode.virtual.firmware import Firmware
 from gcode.virtual.links import CHUNK, Link, PtyLink, SocketLink, Wire
+from gcode.virtual.marlin import MarlinFirmware
 
 _BOOT_SECONDS = 0.05  # from opening the port to the banner; pyserial empties the port's buffer as it opens it
 _WIRE_TICK, _MOTION_TICK = 0.001, 0.005  # s of real time between two steps at a finite speed: bytes under way, motion
@@ -59,7 +60,8 @@ class VirtualPlotter:
         """
         if not speed > 0.0:
             raise ValueError(f"speed must be more than 0, not {speed}")
-        self.firmware: Board = Firmware(profile, parked(profile))
+        controller = MarlinFirmware if profile.controller == "marlin" else Firmware
+        self.firmware: Board = controller(profile, parked(profile))
         self._speed = speed
         self._resets_when_opened = resets_when_opened
         self._kind, self._tcp_port = link, tcp_port

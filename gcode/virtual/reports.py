@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gcode.actions import MM_PER_INCH
+from gcode.actions import MM_PER_INCH, GcodeError
 from gcode.grbl.interpreter import GrblInterpreter
 from gcode.grbl.replies import RX_BUFFER, SLOTS
 from gcode.profile import Profile
@@ -14,6 +15,7 @@ from gcode.virtual.planner import Planner
 Settings = dict[int, float]
 
 _WHOLE = frozenset((*range(7), 10, 13, *range(20, 24), 26, 30, 31, 32))  # printed without decimals
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 
 
 def default_settings(profile: Profile) -> Settings:
@@ -25,6 +27,23 @@ def default_settings(profile: Profile) -> Settings:
     settings |= {110 + axis: value for axis, value in enumerate(profile.max_rate)}
     settings |= {120 + axis: value for axis, value in enumerate(profile.acceleration)}
     return settings | {130: profile.width, 131: profile.height, 132: 10}
+
+
+def read_setting(text: str) -> tuple[int, float]:
+    """Takes `$n=v` apart. Raises GcodeError with the number of GRBL's refusal."""
+    number = _NUMBER.match(text, 1)
+    if number is None:
+        raise GcodeError(2, "the number of a setting cannot be read")
+    if text[number.end() : number.end() + 1] != "=":
+        raise GcodeError(3, "a setting needs =")
+    value = _NUMBER.match(text, number.end() + 1)
+    if value is None:
+        raise GcodeError(2, "the value of a setting cannot be read")
+    if value.end() != len(text):
+        raise GcodeError(3, "a setting has one value")
+    if float(value[0]) < 0.0:
+        raise GcodeError(4, "a setting is not negative")
+    return int(float(number[0])), float(value[0])
 
 
 def mirrored(profile: Profile, settings: Settings) -> Profile:

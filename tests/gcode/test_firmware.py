@@ -226,7 +226,8 @@ def test_soft_limits_stop_before_the_line_and_fall_silent() -> None:
 
 def test_a_soft_limit_in_motion_slows_down_first() -> None:
     bench = Bench()
-    bench("$22=1", "$20=1", "G1X100F3000", seconds=0.0)
+    bench("$22=1", "$20=1")
+    bench("G1X100F3000", seconds=0.0)
     bench.run(0.5)
     assert bench("G1X900")[0] == "ALARM:2"
     assert 22.0 < bench.board.position[0] < 26.0  # 22.5 mm in 0.5 s, and 2.5 mm to stop
@@ -264,7 +265,113 @@ def test_homing_can_be_cut_short() -> None:
     assert bench.burst(b"\x18")[0] == "ALARM:3"
 
 
+def test_a_door_takes_the_pen_and_gives_it_back() -> None:
+    bench = Bench()
+    bench("M3S30", "G1X100F3000", seconds=0.0)
+    bench.run(0.5)
+    bench.board.open_door()
+    assert bench.said() == ["[MSG:Check Door]"]
+    assert (bench.status().state, bench.status().substate) == ("Door", 2)
+    assert bench.board.paper.down
+    assert bench.run() == []
+    assert bench.status().substate == 1
+    assert not bench.board.paper.down
+    assert bench.burst(b"~G0X0\n") == []
+    bench.board.close_door()
+    assert bench.status().substate == 0
+    x, before = bench.board.position[0], bench.board.clock
+    assert bench.burst(b"~", seconds=3.0) == []
+    assert bench.status().substate == 3
+    assert bench.board.paper.down
+    assert bench.run(1.01) == ["ok"]
+    assert bench.board.position[0] < x + 1.0
+    bench.run()
+    rest = math.sqrt(50.0**2 + 2 * 0)  # mm/s
+    assert bench.board.clock - before == pytest.approx(4.0 + (100.0 - x) / rest + 0.1 + 100.0 / (8000 / 60) + 8 / 30)
+    first, second = bench.board.paper.strokes
+    assert first == [(0.0, 0.0), (pytest.approx(x), 0.0)]
+    assert second[:2] == [(pytest.approx(x), 0.0), (100.0, 0.0)]
+
+
+def test_the_door_byte_needs_no_door() -> None:
+    bench = Bench()
+    assert bench.burst(b"\x84") == ["[MSG:Check Door]"]
+    assert (bench.status().state, bench.status().substate) == ("Door", 0)
+    assert bench("G0X1") == []
+    assert bench.burst(b"~") == ["ok"]
+
+
+def test_a_hard_limit_stops_at_once_and_falls_silent() -> None:
+    bench = Bench()
+    bench("M3S30", "G1X100F3000", seconds=0.0)
+    bench.run(0.5)
+    x = bench.board.position[0]
+    bench.board.hit_limit()
+    assert bench.said() == ["ALARM:1", "[MSG:Reset to continue]"]
+    assert bench.burst(b"?G0X0\n~!$X\n") == []
+    assert bench.board.position[0] == pytest.approx(x, abs=1 / 160)
+    assert not bench.board.paper.down
+    assert bench.burst(b"\x18") == ["Grbl 1.1h ['$' for help]", "[MSG:'$H'|'$X' to unlock]"]
+    assert bench("G0X1", "$X", "G0X1") == ["error:9", "[MSG:Caution: Unlocked]", "ok", "ok"]
+
+
+def test_the_spindle_can_be_stopped_in_a_hold() -> None:
+    bench = Bench()
+    bench("M3S30", "G1X100F3000", seconds=0.0)
+    bench.run(0.5)
+    bench.burst(b"\x9e")
+    assert bench.board.paper.down
+    bench.burst(b"!")
+    bench.burst(b"\x9e")
+    assert not bench.board.paper.down
+    assert bench.burst(b"\x9e") == ["[MSG:Restoring spindle]"]
+    assert bench.board.paper.down
+    bench.burst(b"\x9e")
+    assert bench.burst(b"~") == ["[MSG:Restoring spindle]"]
+    bench.run()
+    assert bench.board.paper.strokes[-1][-1] == (100.0, 0.0)
+
+
 # ---- $ ----
+
+
+def test_settings_in_one_burst_make_it_deaf() -> None:
+    """The table of the protocol's facts: five lines of 57 bytes, one ok, 38 bytes lost, then an error:2."""
+    burst = b"$120=600.000\n$121=600.000\n$110=9000.00\n$111=9000.0\n$10=3\n"
+    assert len(burst) == 57
+    bench = Bench()
+    assert bench.burst(burst) == ["ok"]
+    assert bench("$I") == ["error:2"]
+    (_, glued) = bench.board.lines
+    assert 57 - 13 - len(glued.removesuffix("$I")) == 38
+    assert bench("$110=9000", "$111=9000", "$10=3") == ["ok"] * 3
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 57])
+def test_deafness_is_the_same_however_the_bytes_are_handed_over(pieces: int) -> None:
+    bench = Bench()
+    burst = b"$120=600.000\n$121=600.000\n$110=9000.00\n$111=9000.0\n$10=3\n"
+    step = -(-len(burst) // pieces)
+    for start in range(0, len(burst), step):
+        piece = burst[start : start + step]
+        bench.burst(piece, len(piece) / 11520.0)
+    bench.burst(b"", 1.0)
+    assert bench("$I")[-1] == "error:2"
+    assert len(bench.board.lines[-1]) == 8
+
+
+def test_settings_go_back_to_what_the_board_came_with() -> None:
+    bench = Bench()
+    bench("$110=600")
+    assert bench("$RST=$") == ["[MSG:Restoring defaults]", "ok", "Grbl 1.1h ['$' for help]"]
+    assert "$110=8000.000" in bench("$$")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("$1", 3), ("$1=", 2), ("$1=x", 2), ("$1=-1", 4), ("$1=1x", 3), ("$300=1", 3), ("$1x=1", 3)]
+)
+def test_settings_that_cannot_be(line: str, code: int) -> None:
+    assert Bench()(line) == [f"error:{code}"]
 
 
 def test_what_may_be_asked_while_it_runs() -> None:
