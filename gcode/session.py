@@ -91,6 +91,8 @@ class Session:
         self._shown: tuple[object, ...] = ()
         self._pausing, self._at_once, self._cancelled = threading.Event(), threading.Event(), threading.Event()
         self._answered = threading.Event()
+        self._live = False  # resume and cancel may press the machine's buttons; changed by whoever may press them
+        self._buttons = threading.Lock()
         self.talking = threading.RLock()
         self.touched = start > 0.0 or offset is not None  # the head is not where the job left it, or counts otherwise
         self.safe = True
@@ -113,13 +115,16 @@ class Session:
         self._at_once.clear()
         self._pausing.clear()
         self._answered.set()
-        if self._activity == "held" and not self._cancelled.is_set():
-            self._board.release()
+        with self._buttons:
+            if self._live and self._activity == "held" and not self._cancelled.is_set():
+                self._board.release()
 
     def cancel(self) -> None:
         """As `Plotter.cancel`."""
-        self._cancelled.set()
-        self._board.hold()
+        with self._buttons:
+            if self._live:
+                self._cancelled.set()
+                self._board.hold()
 
     def set_pen(self, pen: Pen) -> None:
         """The heights of the pen from the next line on."""
@@ -177,12 +182,18 @@ class Session:
         while True:
             if self.touched:
                 self._take_up()
+            self._let_press(True)
             self._stream()
             if self._job.done and not self.touched:
+                self._let_press(False)
                 if self._cancelled.is_set():  # too late to stop anything, but the machine is in hold now
                     raise CancelledError
                 return
             self._stand()
+
+    def _let_press(self, live: bool) -> None:
+        with self._buttons:
+            self._live = live
 
     def _take_up(self) -> None:
         """Make the machine count as the job does, and begin again at the job's place."""
@@ -289,6 +300,7 @@ class Session:
 
     def _stop_and_lift(self) -> bool:
         """Stop, forget what is queued, lift the pen; False where the machine did not follow."""
+        self._let_press(False)
         try:
             if not self._board.stop():
                 return False

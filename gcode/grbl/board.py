@@ -12,6 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterator
+from types import UnionType
 from typing import ClassVar
 
 from gcode.actions import MM_PER_INCH, Vec3
@@ -64,6 +65,7 @@ class GrblBoard(Board):
         self._wco: Vec3 = (0.0, 0.0, 0.0)
         self._unit = 1.0  # mm of a reported length
         self._said = ""
+        self._deaf = False  # an alarm may leave the board deaf to all but a reset
         self._polled = -math.inf
         self._queries = self._idle = 0  # unanswered in a row; reports of standing still with lines unanswered, in a row
 
@@ -72,8 +74,7 @@ class GrblBoard(Board):
     def greet(self) -> None:
         """Wait for the banner; a board that did not restart when the port was opened finishes what it has, then is
         reset. Raises PlotterError where nobody speaks GRBL, and in laser mode ($32=1) with a servo pen."""
-        if self._wait_for(Banner, self.timing.banner) is None:
-            self._let_it_finish()
+        if self._wait_for(Banner, self.timing.banner) is None and not self._finishes():
             self.write(RESET)
             if self._wait_for(Banner, self.timing.banner) is None:
                 heard = f"but says {self._said[:40]!r}" if self._said else "and says nothing"
@@ -92,13 +93,15 @@ class GrblBoard(Board):
             if match := _BUFFERS.match(text):
                 self.ring, self._rx = int(match[1]), int(match[2])
 
-    def _let_it_finish(self) -> None:
-        """A reset in motion would cost the position: a board that is still drawing for a sender that is gone may."""
+    def _finishes(self) -> bool:
+        """Wait for a board that is still drawing for a sender that is gone: a reset in motion would cost its position.
+        Whether it has restarted meanwhile."""
         self.write(STATUS)
-        status = self._wait_for(Status, self.timing.poll * 2)
-        while isinstance(status, Status) and status.state in ("Run", "Jog", "Home"):
+        said = self._wait_for(Status | Banner, self.timing.poll * 2)
+        while isinstance(said, Status) and said.state in ("Run", "Jog", "Home"):
             self.write(STATUS)
-            status = self._wait_for(Status, self.timing.answer)
+            said = self._wait_for(Status | Banner, self.timing.answer)
+        return isinstance(said, Banner)
 
     def settings(self) -> dict[str, float]:
         """The `$$` listing."""
@@ -157,8 +160,10 @@ class GrblBoard(Board):
             if isinstance(reply, Status) and reply.wco is not None:
                 x, y, z = reply.wco[:3]
                 self._wco = (x, y, z)
-            elif isinstance(reply, Banner) or (isinstance(reply, Alarm) and reply.code != 2):
-                self.known = False  # ALARM:2 comes before the move that it forbids
+            elif isinstance(reply, Banner | Alarm):
+                self._deaf = isinstance(reply, Alarm)
+                # ALARM:2 comes before the move that it forbids.
+                self.known = self.known and isinstance(reply, Alarm) and reply.code == 2
             elif isinstance(reply, Message):
                 self._said = reply.text
         return replies
@@ -224,7 +229,7 @@ class GrblBoard(Board):
                 said.append(text)
         raise PlotterError(f"The plotter does not answer {line!r}; switch it off and on, then connect again.")
 
-    def _wait_for(self, kind: type[Reply], seconds: float) -> Reply | None:
+    def _wait_for(self, kind: type[Reply] | UnionType, seconds: float) -> Reply | None:
         """The next reply of a kind, past all others; None where it does not come in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -248,7 +253,7 @@ class GrblBoard(Board):
         """`!`, wait for Hold:0, then 0x18: no alarm, the position survives, and what is queued is gone."""
         self._unanswered.clear()
         self._idle = self._queries = 0
-        known = self.known and self._come_to_rest()
+        known = self.known and (self._deaf or self._come_to_rest())
         self.write(RESET)
         if self._wait_for(Banner, self.timing.banner) is None:
             return False
@@ -260,7 +265,7 @@ class GrblBoard(Board):
     def _come_to_rest(self) -> bool:
         self.write(HOLD)
         end = time.monotonic() + self.timing.hold
-        while self.known and time.monotonic() < end:
+        while self.known and not self._deaf and time.monotonic() < end:
             if (report := self.where()).still:
                 return report.state != "alarm"
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,17 +33,24 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
+_NUMBERS = re.compile(r"\[\n([-+.,\d\seE]+)\n *\]")  # a text in JSON has no line ends, so it cannot be one
+
 
 def report(facts: dict[str, Any], as_json: bool) -> None:
     """Print facts, one a line, or as one JSON object; numbers to a sensible digit for a person."""
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(to_json(facts))
         return
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         shown = f"{value:,.4g}" if isinstance(value, float) and abs(value) < 100 else value
         shown = f"{value:,.0f}" if isinstance(value, float) and abs(value) >= 100 else shown
         typer.echo(f"{name.replace('_', ' '):{width}}  {shown}")
+
+
+def to_json(facts: dict[str, Any]) -> str:
+    """Indented, but a list of numbers on one line."""
+    return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(facts, indent=2))
 
 
 def data_folder(given: Path | None) -> Path:

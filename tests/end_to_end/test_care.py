@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gcode.profile import load_profile
@@ -37,6 +38,27 @@ def test_a_pen_for_each_layer_and_a_brush_that_is_dipped(plotbot: Run, folder: P
     assert owners(program, profile) == [None, 0, 1, None, 2, None, 3]
     dips = [line.tolist() for line in ink(program, profile) if len(line) == 1]
     assert dips == [[[90.0, 90.0]]] * 3
+
+
+def test_a_virtual_pen_is_put_in_by_nobody(plotbot: Run, folder: Path) -> None:
+    done = plotbot("simulate", "pens.svg", "--json", at=folder)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["strokes"], facts["strokes_lost"]) == (4, 0)
+
+
+def test_what_a_brush_leaves_in_its_well_is_no_part_of_the_drawing(plotbot: Run, tmp_path: Path) -> None:
+    care = ("--reload-every", "300mm", "--dip-at", "5,5")
+    done = plotbot("draw", "line", "-n", 4, "--pick", 1, "--paper", "a5", *care, "--json", at=tmp_path)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    profile = load_profile("virtual")
+    job = read_program(tmp_path / "out" / "job.gcode", profile)
+    dips = sum(np.abs(line - 5.0).max() < 0.01 for line in ink(job, profile))
+    assert dips >= 2
+    assert facts["lifts"] == facts["strokes"] + dips
+    assert (facts["strokes_lost"], facts["dots_lost"]) == (0, 0)
+    assert facts["largest_deviation_mm"] <= 0.03
 
 
 @pytest.mark.parametrize(

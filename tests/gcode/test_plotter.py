@@ -115,7 +115,7 @@ def test_the_end_of_a_job_is_drawn_not_queued() -> None:
     with plotting(speed=30.0) as (machine, plotter):
 
         def watch(_: Progress) -> None:
-            if machine.lines_received[-1] == last or last in machine.firmware._rx.decode():
+            if last in machine.lines_received:
                 seen.append(machine.moving)
 
         plotter.plot(program, watch)
@@ -248,19 +248,21 @@ def test_a_paused_job_can_be_cancelled() -> None:
     assert 2 <= report.strokes_drawn < 9
 
 
-def test_m0_holds_until_resumed() -> None:
-    text = ["G21G90", "G0X10", "M0", "G0X20"]
-    states: list[str] = []
+def test_m0_asks_a_person_and_never_reaches_the_machine() -> None:
+    text = [("G21G90", ""), ("G0X10", ""), ("M0", "the red pen"), ("M0", ""), ("G0X20", "")]
+    questions: list[str] = []
     with plotting() as (machine, plotter):
 
         def progress(now: Progress) -> None:
-            states.append(now.activity)
-            if now.activity == "held":
+            if now.activity == "asking":
+                questions.append(now.why)
+                assert machine.position[0] == 10.0
                 plotter.resume()
 
-        plotter.plot(Program(tuple(Block(line, None) for line in text)), progress)
+        plotter.plot(Program(tuple(Block(line, None, note) for line, note in text)), progress)
         assert machine.position[0] == 20.0
-    assert "held" in states
+        assert "M0" not in machine.lines_received
+    assert questions == ["the red pen", "the program asks for a pause (M0)"]
 
 
 @pytest.mark.parametrize("profile", [PROFILE, Z_PROFILE], ids=["servo", "z"])
@@ -295,14 +297,14 @@ def test_cancel_without_a_job_does_nothing() -> None:
 
 def test_buttons_pressed_while_it_stops_do_not_disturb(monkeypatch: pytest.MonkeyPatch) -> None:
     with plotting() as (machine, plotter):
-        lift = plotter._stop_and_lift
+        stop = plotter.board.stop
 
         def pressed() -> bool:
             plotter.cancel()
             plotter.resume()
-            return lift()
+            return stop()
 
-        monkeypatch.setattr(plotter, "_stop_and_lift", pressed)
+        monkeypatch.setattr(plotter.board, "stop", pressed)
         plotter.plot(write_program(scribble(9), PROFILE), when(drawn(2), plotter.cancel))
         assert machine.lines_received[-1] == PEN_UP
         assert not machine.pen_down
@@ -335,7 +337,7 @@ def test_a_second_ctrl_c_is_made_good_at_closing(monkeypatch: pytest.MonkeyPatch
                 monkeypatch.undo()
                 raise KeyboardInterrupt
 
-            monkeypatch.setattr(plotter, "_stop_and_lift", interrupted)
+            monkeypatch.setattr(plotter.board, "stop", interrupted)
             interrupt = threading.Thread(target=_thread.interrupt_main)
             amid = when(lambda _: machine.pen_down and machine.moving, interrupt.start)
             plotter.plot(write_program(LONG, PROFILE), amid)

@@ -36,7 +36,7 @@ def test_a_refused_line_is_named() -> None:
     program = write_program(scribble(9), PROFILE)
     number, bad = next((n, b.text) for n, b in enumerate(program.blocks, 1) if b.stroke == 4 and b.text[0] == "X")
     with plotting() as (machine, plotter):
-        tamper(machine, lambda data: data.replace(f"\n{bad}\n".encode(), f"\nQ{bad[1:]}\n".encode()))
+        tamper(machine, lambda data: data.replace(f"{bad}\n".encode(), f"Q{bad[1:]}\n".encode()))
         with pytest.raises(PlotterError) as error:
             plotter.plot(program)
         assert not machine.pen_down
@@ -84,7 +84,7 @@ def test_a_lost_line_is_noticed() -> None:
     program = write_program(scribble(9), PROFILE)
     lost = next(block.text for block in program.blocks if block.stroke == 4 and block.text[0] == "X")
     with plotting() as (machine, plotter):
-        tamper(machine, lambda data: data.replace(f"\n{lost}\n".encode(), b"\n"))
+        tamper(machine, lambda data: data.replace(f"{lost}\n".encode(), b""))
         with pytest.raises(PlotterError, match="stands still and has lost part of what was sent") as error:
             plotter.plot(program)
         assert machine.lines_received[-1] == PEN_UP
@@ -111,7 +111,7 @@ def test_an_alarm_in_mid_job() -> None:
 def test_a_locked_machine_stays_locked() -> None:
     with plotting() as (machine, plotter):
         machine.firmware._alarm = True
-        with pytest.raises(PlotterError, match=r"locked by an alarm; home it \(\$H\) or unlock it") as error:
+        with pytest.raises(PlotterError, match=r"locked by an alarm: `plotbot machine home`") as error:
             plotter.plot(write_program(scribble(1), PROFILE))
         assert "$X" not in machine.lines_received
     one_sentence(error)
@@ -120,7 +120,7 @@ def test_a_locked_machine_stays_locked() -> None:
 def test_a_machine_in_check_mode_is_not_asked_to_draw() -> None:
     with plotting() as (machine, plotter):
         machine.firmware._checking = True
-        with pytest.raises(PlotterError, match="not idle, it says Check"):
+        with pytest.raises(PlotterError, match="not idle, it says check"):
             plotter.plot(write_program(scribble(1), PROFILE))
 
 
