@@ -49,6 +49,8 @@ def with_heights(line: str, profile: Profile, pen: Pen) -> str:
     old = profile.pen
     if (pen.up, pen.down) == (old.up, old.down):
         return line
+    if old.kind == "servo" and profile.controller == "marlin" and "M280" not in line:
+        return line  # S has other meanings there, such as the seconds of a G4
     word = "Z" if old.kind == "z" else "S"
 
     def changed(match: re.Match[str]) -> str:
