@@ -59,11 +59,6 @@ class Wire:
         """The slowest usual baud rate that carries the busiest second and is above the line's; None where none does."""
         return next((baud for baud in BAUDS if baud > BITS * self.rate and baud >= BITS * self.busiest), None)
 
-    @property
-    def speed(self) -> float:
-        """The share of the head's speed that the line can feed: 1 where nothing is lost."""
-        return min(1.0, self.rate / self.busiest, 1.0 - self.lost_seconds / self.seconds) if self.bound else 1.0
-
 
 def wire(program: Program, profile: Profile, plan: Timetable) -> Wire:
     """What the program with this `plan` asks of the profile's serial line."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,8 @@ from plotbot.units import InputError
 
 log = logging.getLogger(__name__)
 
+SLOWER = (0.8, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05)
+"""Shares of the feed at which a job may need few enough bytes a second."""
 TOLERANCES = (0.01, 0.02, 0.05, 0.1, 0.2)
 """mm by which a pen's line may be simplified before it shows."""
 
@@ -56,7 +57,7 @@ class Simulation:
             "lifts": plan.lifts,
             "drawn_mm": round(plan.drawn_mm, 2),
             "travelled_mm": round(plan.travelled_mm, 2),
-            "predicted_seconds": round(plan.seconds, 3),
+            "predicted_seconds": round(plan.seconds, 6),
             "simulated_seconds": round(self.seconds, 3),
             "largest_deviation_mm": round(apart.largest_mm, 4),
             "strokes_lost": apart.strokes_lost,
@@ -69,14 +70,16 @@ class Simulation:
         }
 
     def times(self) -> dict[str, Any]:
-        """The predicted seconds of each layer, and of each stroke. The layers' are the plot's; the strokes' lack what
-        belongs to none: header, footer, reloads."""
+        """The predicted seconds of each layer, and of each stroke; both add up to the plot's, the strokes' with those
+        of what belongs to none: header, footer, reloads."""
+        strokes: list[float] = stroke_seconds(self.program, self.plan).tolist()
         return {
             "layers": [
-                {"pen": layer.note, "strokes": layer.strokes, "predicted_seconds": round(layer.seconds, 7)}
+                {"pen": layer.note, "strokes": layer.strokes, "predicted_seconds": round(layer.seconds, 9)}
                 for layer in layer_times(self.program, self.plan)
             ],
-            "stroke_seconds": [round(seconds, 3) for seconds in stroke_seconds(self.program, self.plan).tolist()],
+            "seconds_of_no_stroke": round(self.estimate.seconds - sum(strokes), 9),
+            "stroke_seconds": [round(seconds, 9) for seconds in strokes],
         }
 
 
@@ -106,15 +109,18 @@ def simulate(
 
 def _too_much(needs: Wire, program: Program, profile: Profile) -> str:
     """What a program asks of a line that is too slow for it, and what helps."""
-    remedies = [f"draw at {math.floor(profile.draw_feed * needs.speed):,} mm/min"]
+    remedies = []
     if needs.enough_baud is not None:
-        remedies.insert(0, f"set board and profile to {needs.enough_baud} baud")
-    if (tolerance := _simplification(program, profile)) is not None:
+        remedies.append(f"set board and profile to {needs.enough_baud} baud")
+    plans = ((share, timetable(program, profile, feed_override=share)) for share in SLOWER)
+    if share := next((share for share, plan in plans if not wire(program, profile, plan).bound), None):
+        remedies.append(f"draw at {100 * share:.0f} % of the feed")
+    if tolerance := _simplification(program, profile):
         remedies.append(f"simplify the curves by {tolerance:g} mm")
     return (
         f"The machine will wait {needs.lost_seconds:,.1f} of {needs.seconds:,.1f} s for its serial line: this job "
-        f"needs up to {needs.busiest:,.0f} bytes a second, and {profile.baud} baud are {needs.rate:,.0f}; "
-        f"{' or '.join([', '.join(remedies[:-1]), remedies[-1]] if remedies[1:] else remedies)}."
+        f"needs up to {needs.busiest:,.0f} bytes a second, and {profile.baud} baud are {needs.rate:,.0f}"
+        f"{'; ' if remedies else ''}{' or '.join(remedies)}."
     )
 
 

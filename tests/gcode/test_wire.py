@@ -83,7 +83,6 @@ def test_a_slow_line_sets_the_pace() -> None:
     assert found.seconds == pytest.approx(len(program.text) / 960.0, rel=0.01)
     assert found.starved > 0.98
     assert found.bound
-    assert found.speed < 0.05
 
 
 def test_a_page_waits_for_nothing(page192: list[NDArray[np.float64]]) -> None:
@@ -92,7 +91,6 @@ def test_a_page_waits_for_nothing(page192: list[NDArray[np.float64]]) -> None:
     assert found.lost_seconds < 0.01
     assert found.starved == 0.0
     assert found.average < found.busiest < 0.1 * found.rate
-    assert found.speed == 1.0
 
 
 def test_the_busiest_second_is_counted_in_lines() -> None:
