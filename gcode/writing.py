@@ -31,6 +31,9 @@ from gcode.program import RELOAD, Block, Polyline, Program, WorkAreaError
 Point = tuple[int, int]
 
 _WORD = re.compile(r"[A-Z][^A-Z]*")
+# What a controller remembers of a word: GRBL all of these, Marlin the axes and the feed.
+_MODAL = {"G0": "motion", "G1": "motion", "M3": "spindle"}
+_REMEMBERED = frozenset(("motion", "spindle", "X", "Y", "Z", "F", "S"))
 
 
 @dataclass(frozen=True)
@@ -276,7 +279,3 @@ class _Writer:
         if word is None:
             word = self.words[value] = number(value / self.scale)
         return word
-
-
-_MODAL = {"G0": "motion", "G1": "motion", "M3": "spindle"}
-_REMEMBERED = frozenset(("motion", "spindle", "X", "Y", "Z", "F", "S"))
