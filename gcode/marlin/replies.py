@@ -103,13 +103,17 @@ def parse(line: str) -> Reply:
         return Damaged(int(match[1]))
     if match := _RESEND.fullmatch(line):
         return Resend(int(match[1]))
-    if "busy:" in line:
-        return Busy("paused" in line)
+    return _state(line) or Message(line)
+
+
+def _state(line: str) -> Reply | None:
     if line == "start":
         return Start()
+    if "busy:" in line:
+        return Busy("paused" in line)
     if "kill() called" in line:
         return Killed()
     if match := _PLACE.match(line):
         x, y, z = (float(match[i]) for i in (1, 2, 3))
         return Place((x, y, z), (int(match[4]), int(match[5]), int(match[6])))
-    return Message(line)
+    return None
