@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gcode.grbl import replies as grbl
 from gcode.marlin import replies as marlin
-from gcode.motion import KINDS, PlannerBlock, Timetable, block_time
+from gcode.motion import FIRST_MOVE_SECONDS, KINDS, PlannerBlock, Timetable, block_time
 from gcode.profile import Profile
 from gcode.program import Program
 
@@ -64,9 +64,8 @@ def wire(program: Program, profile: Profile, plan: Timetable) -> Wire:
     """What the program with this `plan` asks of the profile's serial line."""
     sizes = line_bytes(program, profile)
     byte = BITS / profile.baud
-    window = (marlin.RX_BUFFER, marlin.QUEUE) if profile.controller == "marlin" else (grbl.RX_BUFFER, math.inf)
-    seconds, starved = _stream(sizes, plan, byte, *window)
-    at_once, _ = _stream(sizes, plan, 0.0, *window)
+    seconds, starved = _stream(sizes, plan, profile, byte)
+    at_once, _ = _stream(sizes, plan, profile, 0.0)
     total = float(plan.seconds.sum())
     return Wire(
         average=float(sizes.sum()) / total if total else 0.0,
@@ -96,15 +95,15 @@ def _busiest(sizes: NDArray[np.int64], plan: Timetable) -> float:
     return float(np.max(sums[1:] - sums[since], initial=0))
 
 
-def _stream(sizes: NDArray[np.int64], plan: Timetable, byte: float, room: int, ahead: float) -> tuple[float, float]:
-    """The plot's seconds over a line with `byte` seconds a byte, and the share of its moves that starved.
-
-    Of lines unanswered there are at most `ahead`, and at most `room` bytes.
-    """
+def _stream(sizes: NDArray[np.int64], plan: Timetable, profile: Profile, byte: float) -> tuple[float, float]:
+    """The plot's seconds over a line with `byte` seconds a byte, and the share of its moves that starved."""
+    room, ahead, patience = float(grbl.RX_BUFFER), math.inf, 0.0
+    if profile.controller == "marlin":
+        room, ahead, patience = marlin.RX_BUFFER, marlin.QUEUE, FIRST_MOVE_SECONDS
     stops = np.isin(plan.kinds, [KINDS.index("stop"), KINDS.index("pause")]).tolist()
     exits, seconds = plan.exits.tolist(), plan.seconds.tolist()
     firsts = np.searchsorted(plan.blocks, np.arange(len(sizes) + 1)).tolist()
-    head = _Head()
+    head = _Head(patience)
     sent = taken = 0.0  # when the wire is free again, and when the last line was taken
     unanswered: deque[tuple[float, int]] = deque()  # when the answer is back, and the line's bytes
     inside = 0
@@ -127,9 +126,13 @@ def _stream(sizes: NDArray[np.int64], plan: Timetable, byte: float, room: int, a
 
 
 class _Head:
-    """The head, and the planner's ring before it: moves are run late, when somebody asks when one is over."""
+    """The head, and the planner's ring before it: moves are run late, when somebody asks when one is over.
 
-    def __init__(self) -> None:
+    At a standstill it waits `patience` seconds for a third move before it starts.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
         self.started = self.starved = 0
         self._now = self._speed = 0.0
         self._moves: list[PlannerBlock] = []
@@ -160,6 +163,9 @@ class _Head:
         i = self.started
         move = self._moves[i]
         start = max(self._now, self._came[i])
+        if start == self._came[i]:  # the ring was empty when it came
+            third = self._came[i + 2] if i + 2 < len(self._came) else math.inf
+            start = min(max(start, third), start + self._patience)
         known = bisect_right(self._came, start, i)
         self.starved += known - i < min(_FEW, len(self._moves) - i)
         entry2, gain = self._speed**2, self._reach[i + 1] - self._reach[i]

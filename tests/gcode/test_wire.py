@@ -123,6 +123,16 @@ def test_marlin_counts_lines_and_their_frames() -> None:
     assert seconds < needs(curve, slow).seconds < 1.1 * seconds
 
 
+@pytest.mark.parametrize("machine", ["virtual", "grbl-z", "marlin-servo", "marlin-z"])
+def test_a_line_that_keeps_up_takes_the_planned_time(machine: str) -> None:
+    """Marlin's wait for a third move included."""
+    profile = load_profile(machine)
+    rng = np.random.default_rng(1)
+    lines = [100.0 + np.cumsum(rng.normal(0.0, 2.0, (points, 2)), axis=0) for points in (1, 2, 3, 4, 30)]
+    program = write_program(lines, profile)
+    assert needs(program, profile).seconds == pytest.approx(timetable(program, profile).estimate.seconds, rel=3e-3)
+
+
 def test_an_empty_program_needs_nothing() -> None:
     found = needs(Program(()), PROFILE)
     assert (found.average, found.busiest, found.starved, found.seconds, found.bound) == (0.0, 0.0, 0.0, 0.0, False)
