@@ -95,8 +95,15 @@ def test_a_split_line_is_the_line() -> None:
 
 
 def test_short_blocks_run_through_on_their_neighbours_way() -> None:
-    """A hundred steps in one line: look-ahead reaches over them all."""
-    assert drawn(*(f"X{n / 80:.4f}" for n in range(1, 101))) == exactly(2 * math.sqrt(1.25 / A))
+    """Fifteen steps in one line: look-ahead reaches over them all."""
+    assert drawn(*(f"X{n / 80:.4f}" for n in range(1, 16))) == exactly(2 * math.sqrt(15 / 80 / A))
+
+
+def test_look_ahead_ends_with_the_ring() -> None:
+    """A hundred steps in one line: no faster than the head can stop in the fourteen behind the running one."""
+    steps = program("M3S30", "G1F3000", *(f"X{n / 80:.4f}" for n in range(1, 101)))
+    assert timetable(steps, PROFILE).exits.max() == exactly(math.sqrt(2 * A * 14 / 80))
+    assert plan([], PROFILE) == [0.0]
 
 
 def test_a_slower_block_is_entered_at_its_own_speed() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gcode.profile import load_profile
+from gcode.program import Block, Program
 from gcode.writing import Layer, write_layers, write_program
 from plotbot.plotting import simulate
 
@@ -59,3 +60,13 @@ def test_a_job_that_waits_for_its_line_is_told_with_what_helps(caplog: pytest.Lo
 def test_a_job_that_fits_its_line_is_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     simulate(write_program([CIRCLE], PROFILE), PROFILE)
     assert not caplog.messages
+
+
+def test_a_curve_of_many_points_takes_the_predicted_time() -> None:
+    """At a feed so high that the machine's ring, and not the curve, sets the pace."""
+    feed = replace(PROFILE, draw_feed=8000.0)
+    angles = np.linspace(0.0, 2 * math.pi, 12000)
+    dense = np.stack([200 + 150 * np.cos(angles), 200 + 150 * np.sin(angles)], axis=1)
+    lines = ["G21G90G17G94", "M3S60", "G0X350Y200", "S30", "G1F8000", *(f"X{x:.4f}Y{y:.4f}" for x, y in dense), "S60"]
+    simulation = simulate(Program(tuple(Block(line, 0) for line in lines)), feed)
+    assert simulation.seconds == pytest.approx(simulation.estimate.seconds + 0.05, rel=1e-3)
