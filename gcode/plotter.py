@@ -14,13 +14,14 @@ from gcode.actions import Vec3
 from gcode.board import Board, Timing
 from gcode.grbl.board import GrblBoard
 from gcode.journal import Journal
+from gcode.marlin.board import MarlinBoard
 from gcode.pen import pen_lines
 from gcode.profile import Pen, Profile
 from gcode.program import Program
 from gcode.session import Outcome, Progress, Session
 from gcode.transport import PlotterError, open_port
 
-BOARDS: dict[str, type[Board]] = {"grbl": GrblBoard}
+BOARDS: dict[str, type[Board]] = {"grbl": GrblBoard, "marlin": MarlinBoard}
 
 
 class Plotter:

@@ -23,7 +23,6 @@ from gcode.transport import PlotterError, Port
 
 _TRIES = 6  # for what must come through a bad cable in the end
 _EXACT, _NEAR = 0.02, 0.1  # mm: the two digits of M114; a move of less than six steps, which Marlin joins with the next
-_RESET = "The plotter's board was reset in the middle of the job"
 _WORD = re.compile(r"([A-Z])(-?\d+(?:\.\d+)?)")
 
 
@@ -47,6 +46,7 @@ class MarlinBoard(Board):
         self._stops = False  # it hears M410 at any time
         self._for_user = False  # in an M0
         self._killed = False
+        self._astray = False  # it has restarted, and does not count lines as we do
         self._feed = self._feed_sent = 100
 
     # ---- connecting ----
@@ -72,11 +72,11 @@ class MarlinBoard(Board):
         found = self.settings()
         x, y, z = (found.get(f"M92 {axis}", old) for axis, old in zip("XYZ", self._steps, strict=True))
         self._steps = (x, y, z)
-        switches = " ".join(self.command("M119"))
+        switches = " ".join(self.command("M119") + self.command("M119"))  # twice, for a line may be lost
         self.homes = "x_m" in switches and "y_m" in switches
         self.command("M220S100")
         self._find_offset()
-        self.known = True
+        self.known, self.restarted = True, False
 
     def _overhear(self) -> str:
         """Wait for `start`, or that no board restarts; the last that was said."""
@@ -101,6 +101,7 @@ class MarlinBoard(Board):
                     list(self._heed(line))
                     refused = refused or isinstance(parse(line), Resend | Start)
                 if self._lines.answered:
+                    self._astray = False
                     return
             quiet = time.monotonic() + SETTLE
             while time.monotonic() < quiet:
@@ -168,19 +169,22 @@ class MarlinBoard(Board):
             case Resend():
                 ours = self._lines.again(reply.number)
                 if not ours and last == reply.number - 1 < self._lines.answered:
-                    self.known = False
-                    yield Broken(_RESET)
+                    yield self._restarted()
             case Place():
                 yield self._report(reply)
             case Start():
-                self.known = self._killed = False
-                self._offset = (0.0, 0.0, 0.0)
-                yield Broken(_RESET)
+                yield self._restarted()
             case Killed():
                 self.known, self._killed = False, True
                 yield Broken("The plotter has stopped itself (kill): switch it off and on")
             case Message() if not reply.text.startswith("echo:") or "Unknown" in reply.text:
                 self._lines.doubt = True  # a damaged answer, or the answer to a damaged line
+
+    def _restarted(self) -> Broken:
+        self.known, self._killed = False, False
+        self.restarted = self._astray = True
+        self._offset = (0.0, 0.0, 0.0)
+        return Broken("The plotter's board was reset in the middle of the job")
 
     def _position(self, place: Place) -> Vec3:
         return _vec(count / per_mm for count, per_mm in zip(place.counts, self._steps, strict=True))
@@ -254,6 +258,8 @@ class MarlinBoard(Board):
     def command(self, line: str, patience: float | None = None) -> list[str]:
         """Send a line and wait until it is executed; `patience` is with the board's silence."""
         patience = max(self.timing.answer if patience is None else patience, 2.5 * self._patience)
+        if self._astray:
+            self._synchronise()
         self._lines.send(line, own=True)
         self._lines.send_mark()
         mark = self._lines.mark
@@ -284,7 +290,7 @@ class MarlinBoard(Board):
         self._lines.doubt = True  # it has an ok of its own
 
     def stop(self) -> bool:
-        """Let what the board has read, five lines at most, come into the planner, then stop the motors (M410).
+        """Let the lines that the board has read, five at most, come into the planner, then stop the motors (M410).
 
         M410 at once would leave those lines to be drawn afterwards, from a wrong place. A board without an emergency
         parser draws what it has planned, too. Motors that are stopped at once may lose steps; the board does not know.
@@ -292,14 +298,26 @@ class MarlinBoard(Board):
         if self._killed:
             return False
         try:
-            self._synchronise()
+            if not self._let_plan():
+                self._synchronise()
             if self._stops:
                 self.write(b"M410\n")
-                self._lines.doubt = True  # it has an ok of its own
+            self._synchronise()
             self.command(DRAIN, self.timing.home)
             self._find_offset()
         except PlotterError:
             return False
+        return True
+
+    def _let_plan(self) -> bool:
+        """Wait until no move waits for the planner; False where that cannot be told."""
+        self._heard = time.monotonic()
+        while not self._lines.planned:
+            for line in self.lines():
+                if any(isinstance(event, Broken) for event in self._heed(line)):
+                    return False
+            if self._lines.doubt or time.monotonic() - self._heard > self._patience:
+                return False
         return True
 
     def override(self, feed: int, rapid: int) -> None:

@@ -33,14 +33,15 @@ class _Sent:
 class Lines:
     """Lines up to `answered` are answered, those before `_cursor` are sent, those before `_next` have a number.
 
-    The board's buffer can hold no line up to `_gone`: it was read, or thrown away. `mark` is the last mark's number.
+    The board's buffer can hold no line up to `_gone`: it was read, or thrown away. `mark` and `_drain` are the numbers
+    of the last mark and the last drain.
     """
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         """Nothing is sent, and the board counts as we do: see `restart`."""
         self._write = write
         self._lines: dict[int, _Sent] = {}
-        self.answered = self._gone = self.mark = 0
+        self.answered = self._gone = self.mark = self._drain = 0
         self._cursor = self._next = 1
         self.doubt = False
         self._oks = 0  # that have come and answer nothing yet; below 0: answers that were taken too early
@@ -62,14 +63,24 @@ class Lines:
         """Whether any line is unanswered."""
         return self.answered + 1 < self._next
 
+    @property
+    def planned(self) -> bool:
+        """Whether the board has put all moves into its planner, for certain."""
+        unanswered = range(self.answered + 1, self._next)
+        return not self.doubt and all(n >= self._drain > self.answered for n in unanswered)
+
     def fits(self, line: str) -> bool:
-        """Whether the line and a mark find room in the board's buffer beside what it may not have read."""
-        ready = self._cursor == self._next and time.monotonic() >= self._quiet
+        """Whether the line and a mark find room in the board's buffer beside what it may not have read.
+
+        Nothing is sent behind a drain: so the board never has lines that it would draw after it was stopped.
+        """
+        ready = self._cursor == self._next and self._drain <= self.answered and time.monotonic() >= self._quiet
         return ready and self._room(self._numbered(line, False))
 
     def send(self, line: str, own: bool = False) -> None:
         """Number a line, and send it as soon as it finds room; a drain with a mark behind it."""
         self._lines[self._next] = self._numbered(line, own)
+        self._drain = self._next if line == DRAIN else self._drain
         self._next += 1
         self.pump()
         if line == DRAIN:
