@@ -80,6 +80,7 @@ class Board(ABC):
         self.ring = 15  # moves it can hold undrawn
         self.homes = False  # it can find its zero by switches; `greet` finds out
         self.known = True  # neither a restart nor an alarm has cost the machine its position since `greet`
+        self.restarted = False  # since `greet` it has started anew by itself, and taken where it stood for zero
         self._writing = threading.Lock()
         self._received = b""
 

@@ -1,9 +1,9 @@
 """The journal of a job: what is needed to finish it after anything, in a file that only ever grows.
 
-One JSON object a line. The first holds the whole program and the machine, so that a journal is enough to go on, whatever
-has become of the job's file. Then, as the job goes on: `sent`, the place that the lines will reach that are about to be
-written to the port; `at`, the place that the machine has reached, by its own word; at the end of a session `end`. A line cut
-short by a power failure is one that was not written.
+One JSON object a line. The first holds the whole program and the machine, so that a journal is enough to go on,
+whatever becomes of the job's file. Then, as the job goes on: `sent`, the place that the lines will reach that are about
+to be written to the port; `at`, the place that the machine has reached, by its own word; at the end of a session `end`.
+A line cut short by a power failure is one that was not written.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ class JournalError(ValueError):
 class Stop:
     """How the last session of a job was left.
 
-    `place` is the last place that the machine is known to have reached and `sent` how far it may have gone on with what it
-    had been sent. `offset` is what the program's coordinates lacked of the machine's, and `position` where the machine
-    stood at the end (mm, machine coordinates): None where the end was not seen, or the position was lost. `finished`:
-    there is nothing left to draw. `crashed`: the session has no end, so that the machine has drawn what it had.
+    `place` is the last place that the machine is known to have reached and `sent` how far it may have gone on with what
+    it had been sent. `offset` is what the program's coordinates lacked of the machine's, and `position` where the
+    machine stood at the end (mm, machine coordinates): None where the end was not seen, or the position was lost.
+    `drift` is how far a board that had restarted moved the head before it was stopped, mm. `finished`: there is nothing
+    left to draw. `crashed`: the session has no end, so that the machine has drawn what it had.
     """
 
     place: float
     sent: float
     offset: Vec3
     position: Vec3 | None
+    drift: Vec3
     finished: bool
     crashed: bool
 
@@ -116,9 +118,10 @@ class Journal:
             self._place = place
             self._write({"at": round(place, 5)})
 
-    def end(self, place: float, position: Vec3 | None, finished: bool, why: str) -> None:
-        """A session ends at a place, and the machine stands at `position`, None where it does not know."""
-        self._write({"end": place, "position": position, "finished": finished, "why": why}, sync=True)
+    def end(self, place: float, position: Vec3 | None, finished: bool, why: str, drift: Vec3 = (0.0, 0.0, 0.0)) -> None:
+        """A session ends at a place; `position`, `drift` and `finished` are as in `Stop`."""
+        record = {"end": place, "position": position, "drift": drift, "finished": finished, "why": why}
+        self._write(record, sync=True)
 
     def _write(self, record: dict[str, Any], sync: bool = False) -> None:
         self._file.write(json.dumps(record) + "\n")
@@ -141,6 +144,7 @@ def read_journal(path: Path) -> tuple[Program, Profile, Stop]:
         raise JournalError(f"{path}: is not the journal of a job.") from error
     place = sent = 0.0
     offset: Vec3 = (0.0, 0.0, 0.0)
+    drift: Vec3 = (0.0, 0.0, 0.0)
     position: Vec3 | None = None
     finished, crashed = False, False
     for text in records[:-1]:  # what follows the last line end was cut short
@@ -159,7 +163,9 @@ def read_journal(path: Path) -> tuple[Program, Profile, Stop]:
         elif "end" in record:
             place, finished, crashed = record["end"], record["finished"], False
             position = tuple(record["position"]) if record["position"] else None
-    return program, profile, Stop(place, max(sent, place), offset, position, finished, crashed)
+            x, y, z = record["drift"]
+            drift = (x, y, z)
+    return program, profile, Stop(place, max(sent, place), offset, position, drift, finished, crashed)
 
 
 def _profile(table: dict[str, Any]) -> Profile:

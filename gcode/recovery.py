@@ -32,8 +32,8 @@ def recover(
 ) -> Recovery:
     """Find the place at which a job stopped; the pen is lifted first, and a machine with homing switches homed.
 
-    A machine that still knows its position tells by itself where its pen stopped. One that has lost it (a board restarts
-    with a zero where it stands) is brought by `mark` over the job's mark, where the head stood when the job began, pen
+    A machine that still knows its position tells by itself where its pen stopped. One that has lost it (a board takes
+    for zero where it restarts) is brought by `mark` over the job's mark, where the head stood when the job began, pen
     up: how far it had to be moved tells the same. `whole`: the stroke that was cut is drawn again from its start.
     Raises PlotterError where the job is finished, or a mark is needed and there is nobody to ask.
     """
@@ -59,7 +59,8 @@ def recover(
         after = board.where().position
         offset = _minus(after, parked(plotter.profile))
         moved = math.dist(before[:2], after[:2]) > 0.0
-        place = _place(course, stop, _minus(before, offset), BY_EYE, flat=True) if moved else None
+        stopped = _minus(_minus(before, stop.drift), offset)
+        place = _place(course, stop, stopped, BY_EYE, flat=True) if moved else None
         how = "by the way to the mark" if place is not None else "by the mark"
     else:
         raise PlotterError(
@@ -71,7 +72,7 @@ def recover(
 
 
 def _remembers(position: Vec3, here: Vec3, course: Course, stop: Stop) -> bool:
-    """Whether the machine's position is the one it had when the job stopped. A board that has restarted says 0, 0, 0."""
+    """Whether the machine's position is the one it had when the job stopped. A board that restarted says 0, 0, 0."""
     if stop.position is not None:
         return math.dist(position, stop.position) <= ON_THE_WAY
     restarted = math.dist(position, (0.0, 0.0, 0.0)) == 0.0

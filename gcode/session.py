@@ -293,8 +293,10 @@ class Session:
         """Stop, lift the pen and close the journal; says what is drawn and how the pen was left."""
         self.safe = self._stop_and_lift()
         if self._journal is not None:
+            position = self._report.position
+            drift = position if self._board.restarted else (0.0, 0.0, 0.0)
             known = self.safe and self._board.known
-            self._journal.end(self._job.place, self._report.position if known else None, False, why)
+            self._journal.end(self._job.place, position if known else None, False, why, drift)
         pen = "the pen is up" if self.safe else "the pen could not be lifted: lift it by hand"
         return f"{self._drawn} of {len(self._course.strokes)} strokes are drawn and {pen}"
 

@@ -124,7 +124,7 @@ class Job:
 
     def seen_at(self, position: Vec3, tolerance: float) -> None:
         """The machine says where it is (mm, as the program counts): the place moves there if it is on the way."""
-        if not self._lead_due and self._unanswered:
+        if not self._lead_due and not self.at_rest:
             self.place = max(self.place, self.course.locate(position, self.place, self.sent, tolerance) or 0.0)
 
 

@@ -81,7 +81,7 @@ class GrblBoard(Board):
                 raise PlotterError(
                     f"What is on {self.port.name} does not speak GRBL {heard}; check the port and the baud rate."
                 )
-        self.known = True
+        self.known, self.restarted = True, False
         settings = self.settings()
         if self.profile.pen.kind == "servo" and settings.get("$32"):
             raise PlotterError(
@@ -162,6 +162,7 @@ class GrblBoard(Board):
                 self._wco = (x, y, z)
             elif isinstance(reply, Banner | Alarm):
                 self._deaf = isinstance(reply, Alarm)
+                self.restarted = self.restarted or isinstance(reply, Banner)
                 # ALARM:2 comes before the move that it forbids.
                 self.known = self.known and isinstance(reply, Alarm) and reply.code == 2
             elif isinstance(reply, Message):
@@ -253,13 +254,14 @@ class GrblBoard(Board):
         """`!`, wait for Hold:0, then 0x18: no alarm, the position survives, and what is queued is gone."""
         self._unanswered.clear()
         self._idle = self._queries = 0
+        restarted = self.restarted
         known = self.known and (self._deaf or self._come_to_rest())
         self.write(RESET)
         if self._wait_for(Banner, self.timing.banner) is None:
             return False
         if self.where().state == "alarm":
             self.unlock()  # a locked board would not lift the pen
-        self.known = known
+        self.known, self.restarted = known, restarted
         return True
 
     def _come_to_rest(self) -> bool:
