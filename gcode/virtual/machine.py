@@ -22,6 +22,7 @@ from gcode.grbl.replies import RX_BUFFER
 from gcode.profile import Profile
 from gcode.program import parked
 from gcode.virtual.board import Board
+from gcode.virtual.faults import FAULTS, Fault, Trouble, cut_line
 from gcode.virtual.firmware import Firmware
 from gcode.virtual.links import CHUNK, Link, PtyLink, SocketLink, Wire
 from gcode.virtual.marlin import MarlinFirmware
@@ -53,10 +54,12 @@ class VirtualPlotter:
         link: Literal["pty", "socket"] = "pty" if hasattr(os, "openpty") else "socket",
         resets_when_opened: bool = False,
         tcp_port: int = 0,
+        seed: int = 0,
     ) -> None:
         """A machine with a clean sheet whose head is parked, and knows it; its settings are the profile's.
 
-        A socket listens at `tcp_port`, 0 for any that is free. Raises OSError where it is taken.
+        A socket listens at `tcp_port`, 0 for any that is free; OSError where it is taken. `seed` is for what happens
+        by chance.
         """
         if not speed > 0.0:
             raise ValueError(f"speed must be more than 0, not {speed}")
@@ -69,7 +72,9 @@ class VirtualPlotter:
         self.port = self._connect()
         self._to_board, self._from_board = Wire(profile.baud), Wire(profile.baud)
         self._output = b""  # printed, and not yet taken by the port
+        self.trouble = Trouble(self, seed)
         self._powered = True
+        self._hung = False
         self._greeting = True  # nobody has opened the port since power-on
         self._quiet = 0  # waits in vain
         self._lock = threading.Lock()  # the firmware's
@@ -88,7 +93,8 @@ class VirtualPlotter:
     ) -> None:
         """Switch off. What was drawn stays to be looked at."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._disconnect()
 
     # ---- what happens to machines ----
@@ -117,7 +123,59 @@ class VirtualPlotter:
 
     def press_reset(self) -> None:
         """Press the board's reset button: the zero is lost, the queue too."""
-        self._do(self.firmware.power_cycle)
+        self._do(self._reset)
+
+    def brown_out(self) -> None:
+        """The board restarts amid the next line of G-code that it is sent: of this it reads the second half."""
+
+        def restart(line: bytes) -> bytes:
+            cut = cut_line(line)
+            self.firmware.receive(line[:cut])
+            self._reset()
+            return line[cut:]
+
+        self._do(lambda: self.trouble.change_line(restart))
+
+    def hang(self) -> None:
+        """The board's program crashes: no motion, no answer, until the reset button is pressed."""
+        self._do(self._hang)
+
+    def inject(self, fault: Fault) -> None:
+        """Have something go wrong at its moment. Raises ValueError where this board does not know it."""
+        if FAULTS[fault.name].grbl:
+            _ = self.grbl
+        self._do(lambda: self.trouble.add(fault))
+
+    @property
+    def grbl(self) -> Firmware:
+        """The board, where it is a GRBL one; ValueError where it is not."""
+        if not isinstance(self.firmware, Firmware):
+            raise ValueError(
+                f"{self.firmware.profile.name} has no GRBL board: it has neither its buttons nor its door."
+            )
+        return self.firmware
+
+    def hold_button(self) -> None:
+        """Press the feed hold button of a GRBL board."""
+        board = self.grbl
+        self._do(lambda: board.receive(b"!"))
+
+    def resume_button(self) -> None:
+        """Press the cycle start button of a GRBL board."""
+        board = self.grbl
+        self._do(lambda: board.receive(b"~"))
+
+    def open_door(self) -> None:
+        """Open the safety door of a GRBL board."""
+        self._do(self.grbl.open_door)
+
+    def close_door(self) -> None:
+        """Close it; the machine stands until somebody resumes."""
+        self._do(self.grbl.close_door)
+
+    def hit_limit(self) -> None:
+        """Something touches a limit switch of a GRBL board."""
+        self._do(self.grbl.hit_limit)
 
     # ---- what can be seen of it ----
 
@@ -186,7 +244,7 @@ class VirtualPlotter:
             data = self._listen()
             now = time.monotonic()
             with self._lock:
-                self._live(data, self._speed * (now - last))
+                self._live(data, self._speed * (now - last) if now > last else 0.0)
                 for act, done in orders:  # what was sent before an order is heard before it
                     act()
                     done.set()
@@ -222,7 +280,7 @@ class VirtualPlotter:
             self._stop.wait(_BOOT_SECONDS)
         if restart:
             with self._lock:
-                self.firmware.power_cycle()
+                self._reset()
             while link.read(0.0):  # the bootloader's, not ours
                 pass
             data = b""
@@ -245,14 +303,16 @@ class VirtualPlotter:
         paced = not math.isinf(self._speed)
         if paced:
             data = self._to_board.carry(data, seconds)
-        if not self._powered:
-            return
-        if data:
-            self.firmware.receive(data)
+        for piece in self.trouble.to_board(data):
+            if self._alive and self._link is not None:
+                self.firmware.receive(piece)
+                self.trouble.strike()
         self._quiet = 0 if data else self._quiet + 1
         self._advance(seconds)
-        said = self.firmware.take_output()
-        if not (self.connected or self._greeting):
+        said = self.trouble.from_board(self.firmware.take_output())
+        if not self._alive:
+            said = b""
+        elif not (self.connected or self._greeting):
             self._from_board.clear()
             self._output = said = b""
         self._output += self._from_board.carry(said, seconds) if paced else said
@@ -260,13 +320,14 @@ class VirtualPlotter:
     def _advance(self, seconds: float) -> None:
         """Lets time pass. In real time what is queued always runs; flat out, once the sender is quiet."""
         used = seconds
-        while used > 0.0 and seconds > 0.0:
+        while used > 0.0 and seconds > 0.0 and self._alive:
             if not math.isinf(self._speed) or self._quiet >= _QUIET_TICKS:
                 self.firmware.drain()
             before = self.firmware.clock
-            self.firmware.advance(seconds)
+            self.firmware.advance(min(seconds, self.trouble.patience))
             used = self.firmware.clock - before
             seconds -= used
+            self.trouble.strike()
 
     def _pull(self, powered: bool) -> None:
         self._disconnect()
@@ -296,6 +357,18 @@ class VirtualPlotter:
         if not self._powered:
             self._start()
 
+    @property
+    def _alive(self) -> bool:
+        return self._powered and not self._hung
+
+    def _reset(self) -> None:
+        self._hung = False
+        if self._powered:
+            self.firmware.power_cycle()
+
+    def _hang(self) -> None:
+        self._hung = True
+
     def _die(self) -> None:
         self.firmware.power_cycle()
         self.firmware.take_output()
@@ -304,6 +377,6 @@ class VirtualPlotter:
         self._powered = False
 
     def _start(self) -> None:
-        self.firmware.power_cycle()
         self._powered = True
+        self._reset()
         self._greeting = not self.connected
