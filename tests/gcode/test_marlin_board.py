@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,8 +27,10 @@ from gcode.virtual.machine import VirtualPlotter
 from gcode.virtual.marlin import MarlinFirmware
 from gcode.writing import write_program
 from tests.gcode.driving import PROFILE as GRBL
-from tests.gcode.driving import QUICK, Line, deviation, drawn, one_sentence, scribble, to_line, when
+from tests.gcode.driving import QUICK as DRIVING
+from tests.gcode.driving import Line, deviation, drawn, one_sentence, scribble, to_line, when
 
+QUICK = replace(DRIVING, banner=0.5)
 PROFILE = load_profile("marlin-servo")
 Z_PROFILE = load_profile("marlin-z")
 
@@ -298,7 +301,7 @@ def test_a_board_that_falls_silent_is_told() -> None:
 
     machine = VirtualPlotter(PROFILE)
     machine.firmware = board = Mute(PROFILE, parked(PROFILE))
-    with machine, Plotter.connect(machine.port, PROFILE, QUICK) as plotter:
+    with machine, Plotter.connect(machine.port, PROFILE, replace(QUICK, idle=0.1)) as plotter:
         with pytest.raises(PlotterError, match="has not answered for") as error:
             plotter.plot(write_program(scribble(5), PROFILE), when(drawn(1), lambda: setattr(board, "mute", True)))
         one_sentence(error)
