@@ -53,13 +53,13 @@ class VirtualPlotter:
         speed: float = math.inf,
         link: Literal["pty", "socket"] = "pty" if hasattr(os, "openpty") else "socket",
         resets_when_opened: bool = False,
-        tcp_port: int = 0,
+        tcp_port: int | None = None,
         seed: int = 0,
     ) -> None:
         """A machine with a clean sheet whose head is parked, and knows it; its settings are the profile's.
 
-        A socket listens at `tcp_port`, 0 for any that is free; OSError where it is taken. `seed` is for what happens
-        by chance.
+        A `tcp_port`, 0 for any that is free, makes the link a socket; OSError where it is taken. `seed` is for what
+        happens by chance.
         """
         if not speed > 0.0:
             raise ValueError(f"speed must be more than 0, not {speed}")
@@ -67,7 +67,7 @@ class VirtualPlotter:
         self.firmware: Board = controller(profile, parked(profile))
         self._speed = speed
         self._resets_when_opened = resets_when_opened
-        self._kind, self._tcp_port = link, tcp_port
+        self._tcp_port = 0 if link == "socket" and tcp_port is None else tcp_port
         self._link: Link | None = None
         self.port = self._connect()
         self._to_board, self._from_board = Wire(profile.baud), Wire(profile.baud)
@@ -344,7 +344,7 @@ class VirtualPlotter:
         self._output = b""
 
     def _connect(self) -> str:
-        if self._kind == "pty":
+        if self._tcp_port is None:
             self._link = PtyLink()
         else:
             self._link = SocketLink(self._tcp_port)

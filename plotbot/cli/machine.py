@@ -11,6 +11,7 @@ import typer
 
 from plotbot.cli import options
 from plotbot.cli.options import report
+from plotbot.cli.simulator import simulate_machine
 
 if TYPE_CHECKING:
     from gcode.plotter import Plotter
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from plotbot.progress import Bar
 
 machines = typer.Typer(help="The plotters that plotbot knows.", no_args_is_help=True)
+machines.command("simulate")(simulate_machine)
 
 
 def plot(
