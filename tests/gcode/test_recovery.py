@@ -120,6 +120,7 @@ def test_a_job_that_was_cut_off_is_finished(cut: str, resets: bool, profile: Pro
 
 ALONE = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from gcode.course import Course
 from gcode.journal import Journal
@@ -135,7 +136,7 @@ def mark(plotter):
     plotter.jog(z=up - z)
 
 port, path = sys.argv[1:]
-with Journal.reopen(Path(path)) as journal, Plotter.connect(port, journal.profile, QUICK) as plotter:
+with Journal.reopen(Path(path)) as journal, Plotter.connect(port, journal.profile, replace(QUICK, banner=0.4)) as plotter:
     if journal.stop.crashed:
         found = recover(plotter, Course(journal.program, journal.profile), journal.stop, mark)
         plotter.plot(journal.program, None, journal, found.start, found.offset)
@@ -158,7 +159,7 @@ def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile
         kills = 0
         while True:
             drawn = length(machine.ink) if machine.ink else 0.0
-            enough = drawn + chance.uniform(0.01, 0.17) * whole
+            enough = drawn + chance.uniform(0.05, 0.3) * whole
             run = subprocess.Popen(
                 [sys.executable, "-c", ALONE, machine.port, str(path)],
                 stdin=subprocess.PIPE,
@@ -182,6 +183,6 @@ def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile
             while machine.connected or machine.moving:  # a sender that comes at once would cut it off: another test
                 threading.Event().wait(0.002)
         assert run.returncode == 0
-        assert kills >= 5
+        assert kills >= 4
         same_ink(machine.ink, meant, 0.05 * kills)
         assert read_journal(path)[2].finished
