@@ -33,3 +33,11 @@ def parse_length(text: str) -> float:
     if number < 0 or not math.isfinite(number):
         raise InputError(f"{text!r} is not a usable length: it must be zero or more, and finite.")
     return number * MM_PER_UNIT[unit]
+
+
+def span(seconds: float) -> str:
+    """Seconds as a person says them: ``40 s``, ``12 min``, ``3 h 05 min``."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

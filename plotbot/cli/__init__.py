@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page
+from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page, plot
 
 app = typer.Typer(
     name="plotbot",
@@ -29,7 +29,7 @@ for command in (
     app.command()(command)
 app.command("page")(page.page)
 app.command()(page.gcode)
-app.command()(machine.plot)
+app.command()(plot.plot)
 app.command()(machine.simulate)
 app.command()(generate.train)
 app.command()(evaluate.evaluate)
@@ -48,6 +48,7 @@ FORESEEN = {
     "models.recipe": "RecipeError",
     "models.sampling": "SamplingError",
     "gcode.actions": "GcodeError",
+    "gcode.journal": "JournalError",
     "gcode.profile": "ProfileError",
     "gcode.program": "WorkAreaError",
     "gcode.transport": "PlotterError",

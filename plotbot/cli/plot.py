@@ -1,0 +1,136 @@
+"""`plot`: a job on a real plotter, with a journal from which it can be gone on with."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plotbot.cli import options
+from plotbot.cli.options import report
+
+if TYPE_CHECKING:
+    from gcode.journal import Journal
+    from gcode.plotter import Plotter
+    from gcode.program import Program
+    from gcode.session import Outcome
+    from plotbot.progress import Bar
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .gcode job, or a page.svg.")],
+    port: Annotated[
+        str | None, typer.Option(help="Where the plotter is: /dev/ttyUSB0, COM3, socket://host:23.")
+    ] = None,
+    machine: options.Machine = "virtual",
+    resume: Annotated[bool, typer.Option("--resume", help="Finish the job where it was left, by its journal.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="With --resume: draw a stroke that was cut again.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Draw from the start a job that was left unfinished.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Draw a job on a plotter. Ctrl-C pauses it at the next pen-up and asks; once more stops it, pen up.
+
+    A job keeps a journal beside its file, FILE.journal, with which --resume goes on after anything. Without --port
+    the job is drawn on the virtual plotter, as fast as it can.
+    """
+    from gcode.journal import Journal
+    from gcode.plotter import Plotter
+    from gcode.profile import load_profile
+    from gcode.program import parked
+    from gcode.virtual.machine import VirtualPlotter
+    from plotbot.plotting import read_job
+    from plotbot.progress import bar
+    from plotbot.units import InputError
+
+    path = file if file.suffix == ".journal" else file.with_name(f"{file.name}.journal")
+    profile = load_profile(machine)
+    if port is None and (resume or profile.name != "virtual"):
+        raise InputError(
+            f"Where is the {'plotter' if resume else profile.name}? Give its --port{_ports_at_hand()}; "
+            "`plotbot simulate` needs none"
+        )
+    with ExitStack() as stack:
+        journal: Journal | None = None
+        if resume:
+            journal = stack.enter_context(Journal.reopen(path))
+            program, profile = journal.program, journal.profile
+        else:
+            program = read_job(file, profile)
+            if port is not None:
+                _refuse_to_forget(path, again)
+                journal = stack.enter_context(Journal.create(path, program, profile))
+        if port is None:
+            port = stack.enter_context(VirtualPlotter(profile)).port
+        plotter = stack.enter_context(Plotter.connect(port, profile))
+        with bar(f"plotting {file.name}") as update:
+            done = _attended(plotter, program, journal, update, whole)
+    x, y, _ = parked(profile)
+    report(
+        {
+            "port": port,
+            "finished": done.finished,
+            "strokes_drawn": done.strokes_drawn,
+            "strokes": done.strokes,
+            "seconds": round(done.seconds, 1),
+            "mark_mm": [x, y],
+        },
+        as_json,
+    )
+    if not done.finished:
+        raise typer.Exit(130)
+
+
+def _attended(plotter: Plotter, program: Program, journal: Journal | None, update: Bar, whole: bool) -> Outcome:
+    """Plot with a person beside the machine; where it fails, say how to go on."""
+    from gcode.course import Course
+    from gcode.recovery import recover
+    from gcode.transport import PlotterError
+    from plotbot.attended import Attendant
+
+    person = Attendant(plotter, update, needed=journal is not None)
+    start, offset = 0.0, None
+    if journal is not None and journal.stop is not None:
+        found = recover(plotter, Course(program, journal.profile), journal.stop, person.mark, whole)
+        typer.echo(f"Going on: {found.how}.", err=True)
+        start, offset = found.start, found.offset
+    try:
+        with person.listening():
+            return plotter.plot(program, person.watch, journal, start, offset)
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the pen is up.", err=True)
+        _say_how_to_go_on(journal)
+        raise
+    except PlotterError:
+        _say_how_to_go_on(journal)
+        raise
+
+
+def _say_how_to_go_on(journal: Journal | None) -> None:
+    if journal is not None:
+        typer.echo(f"To go on with this job: plotbot plot --resume {journal.path} --port ...", err=True)
+
+
+def _refuse_to_forget(path: Path, again: bool) -> None:
+    """An unfinished job is not begun anew by mistake."""
+    from gcode.course import Course
+    from gcode.journal import read_journal
+    from plotbot.units import InputError
+
+    if again or not path.exists():
+        return
+    program, profile, stop = read_journal(path)
+    if not stop.finished and stop.sent > 0.0:
+        course = Course(program, profile)
+        raise InputError(
+            f"This job was left with {course.drawn(stop.place)} of {len(course.strokes)} strokes drawn: give --resume "
+            "to finish it, or --again to draw it from the start."
+        )
+
+
+def _ports_at_hand() -> str:
+    from serial.tools.list_ports import comports
+
+    ports = ", ".join(one.device for one in comports())
+    return f" (here are {ports})" if ports else " (no serial port is to be seen)"

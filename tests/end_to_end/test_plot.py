@@ -1,0 +1,140 @@
+"""`plotbot plot` on a port, stopped and gone on with, as a person does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gcode.profile import load_profile
+from gcode.virtual.machine import VirtualPlotter
+from gcode.writing import Layer, write_layers, write_program
+from tests.end_to_end.conftest import Run
+from tests.gcode.driving import pty_only, scribble
+from tests.gcode.test_recovery import same_ink
+
+PROFILE = load_profile("virtual")
+
+
+def test_a_job_stopped_by_ctrl_c_is_refused_then_finished(plotbot: Run, tmp_path: Path) -> None:
+    meant = scribble(20, 30)
+    write_program(meant, PROFILE).save(tmp_path / "job.gcode")
+    with VirtualPlotter(PROFILE, 20.0) as machine:
+        command = [sys.executable, "-m", "plotbot", "plot", "job.gcode", "--port", machine.port]
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as run:
+            while len(machine.ink) < 6:
+                assert run.poll() is None
+                threading.Event().wait(0.005)
+            run.send_signal(signal.SIGINT)
+            assert run.stderr is not None
+            said = run.stderr.read()
+        assert run.returncode == 130
+        assert "Stopped; the pen is up." in said
+        assert "plotbot plot --resume job.gcode.journal" in said
+        assert not machine.pen_down
+        refused = plotbot("plot", "job.gcode", "--port", machine.port, at=tmp_path)
+        assert refused.returncode == 2
+        assert "of 20 strokes drawn: give --resume to finish it, or --again" in refused.stderr
+        done = plotbot("plot", "job.gcode", "--port", machine.port, "--resume", "--json", at=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "Going on: the plotter knows where it stopped." in done.stderr
+        assert json.loads(done.stdout)["strokes_drawn"] == 20
+        same_ink(machine.ink, meant)
+        over = plotbot("plot", "job.gcode", "--port", machine.port, "--resume", at=tmp_path)
+        assert (over.returncode, over.stderr.strip()) == (2, "plotbot: This job is finished: nothing is left to draw.")
+
+
+class Terminal:
+    """A command on a pseudo-terminal, and a person who reads and types."""
+
+    def __init__(self, *arguments: object, at: Path) -> None:
+        self._master, slave = os.openpty()
+        command = [sys.executable, "-m", "plotbot", *map(str, arguments)]
+        self.run = subprocess.Popen(command, cwd=at, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        os.close(slave)
+        self.said = ""
+
+    def until(self, words: str) -> None:
+        """Read until the words have come."""
+        while words not in self.said:
+            readable, _, _ = select.select([self._master], [], [], 30.0)
+            assert readable, self.said
+            self.said += os.read(self._master, 4096).decode("utf-8", "replace")
+
+    def type(self, words: str) -> None:
+        """Type a line, and forget what was said before."""
+        self.said = ""
+        os.write(self._master, f"{words}\n".encode())
+
+    def leave(self) -> int:
+        """Read until the command has ended; its exit code."""
+        try:
+            while data := os.read(self._master, 4096):
+                self.said += data.decode("utf-8", "replace")
+        except OSError:
+            pass
+        os.close(self._master)
+        return self.run.wait(30.0)
+
+
+@pty_only
+def test_a_person_pauses_changes_the_pen_moves_the_head_and_goes_on(tmp_path: Path) -> None:
+    meant = scribble(12, 30)
+    write_program(meant, PROFILE).save(tmp_path / "job.gcode")
+    with VirtualPlotter(PROFILE, 10.0) as machine:
+        person = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
+        while len(machine.ink) < 3:
+            assert person.run.poll() is None
+            threading.Event().wait(0.005)
+        person.run.send_signal(signal.SIGINT)
+        person.until("paused; the pen is up. Enter goes on, ? helps.")
+        assert not machine.pen_down
+        stood = machine.position
+        for words, answer in (
+            ("x40 y-20", "> "),
+            ("up 65", "> "),
+            ("down 25", "> "),
+            ("up", "> "),
+            ("feed 150", "> "),
+            ("dance", "is none of these"),
+        ):
+            person.type(words)
+            person.until(answer)
+        person.type("?")
+        person.until("percent of the travel speed")
+        x, y, _ = machine.position
+        assert (x, y) == pytest.approx((stood[0] + 40.0, stood[1] - 20.0), abs=0.02)
+        before = len(machine.lines_received)
+        dots = [one for one in machine.ink if len(one) == 1]  # where the height was tried
+        person.type("")
+        assert person.leave() == 0, person.said
+        after = machine.lines_received[before:]
+        assert not [line for line in after if "S60" in line or "S30" in line]
+        assert [line for line in after if line.startswith("S25")]
+        ink = [one for one in machine.ink if not any(np.array_equal(one, dot) for dot in dots)]
+        same_ink(ink, meant)
+
+
+@pty_only
+def test_a_layer_is_a_pen_and_the_plotter_asks_for_it(tmp_path: Path) -> None:
+    layers = [Layer("black", scribble(3)), Layer("red", scribble(3, seed=2))]
+    write_layers(layers, PROFILE).save(tmp_path / "job.gcode")
+    with VirtualPlotter(PROFILE) as machine:
+        person = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
+        for name, strokes in (("black", 0), ("red", 3)):
+            person.until(f"{name}; the pen is up")
+            assert len(machine.ink) == strokes
+            assert machine.position[:2] == PROFILE.park
+            person.type("")
+        assert person.leave() == 0, person.said
+        same_ink(machine.ink, [line for layer in layers for line in layer.lines])
