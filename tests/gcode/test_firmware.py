@@ -121,6 +121,16 @@ def test_nothing_moves_until_it_must() -> None:
     assert bench.board.clock == pytest.approx(0.3)
 
 
+def test_the_planner_has_15_blocks() -> None:
+    bench = Bench()
+    bench("$10=3")
+    said = bench.burst(b"G1F3000\n" + b"".join(b"X%d\n" % x for x in range(1, 20)), seconds=0.0)
+    assert said == ["ok"] * 16
+    assert bench.status().blocks_free == 0
+    assert bench.status().rx_free == 128 - 4 * 3  # one more has been read, and waits
+    assert bench.run() == ["ok"] * 4
+
+
 def test_ok_means_queued_and_a_dwell_means_drawn() -> None:
     bench = Bench()
     assert bench("G1X10F3000", seconds=0.0) == ["ok"]

@@ -10,10 +10,13 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gcode.profile import load_profile
 from gcode.transport import PlotterError, Port, open_port
 from gcode.virtual.firmware import Firmware
+from gcode.virtual.links import Wire
 from gcode.virtual.machine import VirtualPlotter
 
 PROFILE = load_profile("virtual")
@@ -184,13 +187,44 @@ def test_ink_can_be_watched() -> None:
 
 def test_seconds_are_the_same_at_every_speed() -> None:
     seconds = []
-    for speed in (math.inf, 50.0):
+    for speed in (math.inf, 50.0, 2.0, 1.0):
         with VirtualPlotter(PROFILE, speed) as machine, open_port(machine.port, 115200) as port:
             greet(port)
-            port.write(b"G1F3000X20\nY20\nX0\nY0\nG4P.01\n")
-            read_until(port, lambda said: said.count(b"ok") == 5)
+            port.write(b"G1F6000X20\nY20\nM3S30\nX0\nY0\nG4P.01\n")
+            read_until(port, lambda said: said.count(b"ok\r\n") == 6)
             seconds.append(machine.seconds)
-    assert seconds[1] == pytest.approx(seconds[0], rel=1e-9)
+    assert seconds == pytest.approx([seconds[0]] * 4, rel=1e-7)
+
+
+def test_in_real_time_a_short_queue_runs_dry() -> None:
+    """Line by line, each move stops where it ends; flat out and fed well they do not."""
+    seconds = []
+    for speed, bundles in ((math.inf, [[1, 2, 3, 4]]), (10.0, [[1], [2], [3], [4]])):
+        with VirtualPlotter(PROFILE, speed) as machine, open_port(machine.port, 115200) as port:
+            greet(port)
+            port.write(b"G1F6000\n")
+            for places in bundles:
+                port.write("".join(f"X{x}\n" for x in places).encode())
+                while machine.position[0] < places[-1]:
+                    port.read()
+            seconds.append(machine.seconds)
+    one = 2.0 * math.sqrt(1.0 / 500.0)  # s for 1 mm from rest to rest at 500 mm/s2
+    assert seconds == pytest.approx([2.0 * math.sqrt(4.0 / 500.0), 4.0 * one])
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.floats(0.0, 0.02)), max_size=20), st.sampled_from([9600, 115200]))
+def test_a_wire_carries_everything_in_order_and_no_faster_than_its_baud_rate(
+    sends: list[tuple[int, float]], baud: int
+) -> None:
+    wire = Wire(baud)
+    sent, through, seconds = b"", b"", 0.0
+    for count, pause in [*sends, (0, 10.0)]:
+        sent += bytes(n % 251 for n in range(count))
+        through += wire.carry(sent[len(sent) - count :], pause)
+        seconds += pause
+        assert len(through) <= seconds * baud / 10.0 + 1e-6
+        assert sent.startswith(through)
+    assert through == sent
 
 
 def test_a_machine_nobody_reads_from_keeps_what_it_has_to_say() -> None:
