@@ -19,7 +19,17 @@ from gcode.grbl.replies import Alarm, Banner, Error, Message, Ok, Reply, Setting
         ("ALARM:2", Alarm(2)),
         ("Grbl 1.1h ['$' for help]", Banner("1.1h")),
         ("GrblHAL 1.1f ['$' or '$HELP' for help]", Banner("1.1f")),
+        ("Grbl 3.7 [FluidNC v3.7.8 (wifi) '$' for help]", Banner("3.7")),
+        ("[MSG:INFO: FluidNC v3.7.8]", Message("[MSG:INFO: FluidNC v3.7.8]")),
+        ("[MSG:INFO: ALARM: Probe Fail Contact]", Message("[MSG:INFO: ALARM: Probe Fail Contact]")),
+        ("[VER:3.7 FluidNC v3.7.8:]", Message("[VER:3.7 FluidNC v3.7.8:]")),
+        ("[OPT:VNMSL,35,1024,3,0]", Message("[OPT:VNMSL,35,1024,3,0]")),
+        ("[NEWOPT:ENUMS,RT+,SED]", Message("[NEWOPT:ENUMS,RT+,SED]")),
+        ("ALARM:17", Alarm(17)),
         ("$32=1", Setting(32, 1.0)),
+        ("$341=0", Setting(341, 0.0)),
+        ("$70=", Message("$70=")),  # grblHAL's texts, here an empty one
+        ("$/axes/x/steps_per_mm=80.000", Message("$/axes/x/steps_per_mm=80.000")),
         ("$110=8000.000", Setting(110, 8000.0)),
         ("[MSG:Pgm End]", Message("[MSG:Pgm End]")),
         (">G20G54:ok", Message(">G20G54:ok")),  # a start-up line: its ok answers nothing
@@ -55,6 +65,13 @@ def test_a_whole_status() -> None:
 
 def test_a_short_status() -> None:
     assert parse("<Run|MPos:1,2,3|F:600>") == Status(state="Run", mpos=(1.0, 2.0, 3.0), feed=600.0)
+
+
+@pytest.mark.parametrize("more", ["|SD:12.5,/page.nc", "|H:1,3", "|T:0", "|FW:grblHAL", "|WCS:G54|MPG:0", "|A:S"])
+def test_what_other_firmwares_add_to_a_status_is_passed_over(more: str) -> None:
+    assert parse(f"<Run:1|MPos:1,2,3,4{more}|FS:600,0>") == Status(
+        state="Run", substate=1, mpos=(1.0, 2.0, 3.0, 4.0), feed=600.0, speed=0.0
+    )
 
 
 def test_either_position_gives_both() -> None:

@@ -19,7 +19,7 @@ def edited(tmp_path: Path, old: str, new: str, base: str = "grbl-servo") -> Path
 
 
 def test_the_shipped_machines() -> None:
-    assert shipped_profiles() == ["grbl-servo", "grbl-z", "marlin-servo", "marlin-z", "virtual"]
+    assert shipped_profiles() == ["fluidnc", "grbl-servo", "grbl-z", "grblhal", "marlin-servo", "marlin-z", "virtual"]
     virtual, servo, z = (load_profile(name) for name in ("virtual", "grbl-servo", "grbl-z"))
     assert (virtual.x_range, virtual.y_range) == ((0.0, 841.0), (0.0, 594.0))
     assert (virtual.draw_feed, virtual.max_rate[0], virtual.acceleration[0]) == (3000.0, 8000.0, 500.0)
@@ -104,7 +104,7 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, old: str, new: str
 def test_an_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(ProfileError, match=r"'grbl-serv'.*did you mean grbl-servo"):
         load_profile("grbl-serv")
-    with pytest.raises(ProfileError, match="grbl-servo or grbl-z or marlin-servo or marlin-z or virtual"):
+    with pytest.raises(ProfileError, match="fluidnc or grbl-servo or grbl-z or .* or virtual"):
         load_profile("???")
 
 
