@@ -153,8 +153,9 @@ Reply = Ok | Error | Alarm | Banner | Setting | Message | Status
 
 _STATES = frozenset({"Idle", "Run", "Hold", "Jog", "Alarm", "Door", "Check", "Home", "Sleep"})
 _BANNER = re.compile(r"Grbl(?:HAL)?\s+(\S+)", re.IGNORECASE)
-_SETTING = re.compile(r"\$(\d+)=(-?\d+(?:\.\d*)?)")
-_CODE = re.compile(r"(error|ALARM):(\d+)")
+_SETTING = re.compile(r"\$(\d{1,5})=(-?\d{1,9}(?:\.\d*)?)")
+_CODE = re.compile(r"(error|ALARM):(\d{1,5})")
+_FAR = 1e7  # no count, no length and no speed in a report comes near: what does is noise
 
 
 def parse(line: str) -> Reply:
@@ -176,7 +177,7 @@ def parse(line: str) -> Reply:
 def _status(body: str) -> Status | None:
     name, *fields = body.split("|")
     state, _, substate = name.partition(":")
-    if state not in _STATES or not (substate == "" or substate.isdecimal()):
+    if state not in _STATES or not (substate == "" or re.fullmatch(r"\d{1,2}", substate)):
         return None
     values: dict[str, tuple[float, ...]] = {}
     pins = ""
@@ -186,7 +187,7 @@ def _status(body: str) -> Status | None:
             pins = text
         elif key in {"MPos", "WPos", "WCO", "Bf", "FS", "F", "Ov"}:
             try:
-                values[key] = tuple(float(number) for number in text.split(","))
+                values[key] = tuple(_figure(number) for number in text.split(","))
             except ValueError:
                 return None
     buffers = values.get("Bf")
@@ -208,3 +209,11 @@ def _status(body: str) -> Status | None:
         overrides=values.get("Ov"),
         pins=pins,
     )
+
+
+def _figure(text: str) -> float:
+    """Raises ValueError on what is no number, or is none that a machine has to tell, such as `nan`."""
+    value = float(text)
+    if not abs(value) < _FAR:
+        raise ValueError(text)
+    return value
