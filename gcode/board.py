@@ -68,11 +68,17 @@ class Report:
 Event = Taken | Refused | Broken | Report
 
 
+class LinesLostError(PlotterError):
+    """Lines have not reached the machine; which, since the last mark, is not known."""
+
+
 class Board(ABC):
     """A controller on an open port. Not thread-safe but for `hold`, `release` and `override`."""
 
     DRAIN: ClassVar[str]
     """A line whose answer comes only when everything before it has been drawn."""
+    MARK: ClassVar[str]
+    """A line by whose answer a board proves that it has read all lines before it; empty where it needs no such line."""
 
     def __init__(self, port: Port, profile: Profile, timing: Timing) -> None:
         """Take an open port; `greet` comes next."""

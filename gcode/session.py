@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gcode.actions import Vec3
-from gcode.board import Board, Broken, Event, Refused, Report, Taken
+from gcode.board import Board, Broken, Event, LinesLostError, Refused, Report, Taken
 from gcode.course import Course
 from gcode.journal import Journal
 from gcode.pace import Pace
@@ -83,11 +83,12 @@ class Session:
         self._tell = progress
         self._journal = journal
         self._course = Course(program, profile)
-        self._job = Job(self._course, board.ring, start)
+        self._job = Job(self._course, board.ring, board.DRAIN, board.MARK, start)
         self._pace = Pace(program, profile)
         self._report = _idle(board)
         self._offset = self._report.offset if offset is None else offset
         self._activity: Activity = "drawing"
+        self._doubtful: float | None = None  # a place behind which not all that was meant is drawn
         self._shown: tuple[object, ...] = ()
         self._pausing, self._at_once, self._cancelled = threading.Event(), threading.Event(), threading.Event()
         self._answered = threading.Event()
@@ -156,6 +157,8 @@ class Session:
                 raise PlotterError(f"Cancelled, but {left}.") from None
             return self._outcome(False, began)
         except PlotterError as error:
+            if isinstance(error, LinesLostError):
+                self._doubtful = self._job.marked
             why = str(error).rstrip(".")
             raise PlotterError(f"{why}; {self._leave(why)}.") from error
         except BaseException as error:
@@ -200,7 +203,7 @@ class Session:
         report = self._board.where()
         if math.dist(report.offset, self._offset) > 1e-3:
             self._board.place(self._work(report.position))
-        self._job.take_up(self._board.DRAIN)
+        self._job.take_up()
         self.touched = False
 
     def _stream(self) -> None:
@@ -216,7 +219,7 @@ class Session:
                     raise PlotterError("The plotter does not stop")
                 self.touched = True
                 return
-            while (line := job.take(board.fits, board.DRAIN, self._pausing.is_set())) is not None:
+            while (line := job.take(board.fits, self._pausing.is_set())) is not None:
                 if self._journal is not None:
                     self._journal.sent(job.sent)
                 board.send(line)
@@ -238,6 +241,8 @@ class Session:
                 if job.at_rest:
                     self._board.hasten()
             case Refused():
+                if job.oldest is not None and job.oldest.block:
+                    self._doubtful = float(self._course.firsts[job.oldest.block - 1])
                 raise PlotterError(_refusal(job, event.why))
             case Broken():
                 raise PlotterError(event.why)
@@ -292,9 +297,13 @@ class Session:
     def _leave(self, why: str) -> str:
         """Stop, lift the pen and close the journal; says what is drawn and how the pen was left."""
         self.safe = self._stop_and_lift()
+        if self._doubtful is not None:
+            self._job.place = min(self._job.place, self._doubtful)
         if self._journal is not None:
             position = self._report.position
-            drift = position if self._board.restarted else (0.0, 0.0, 0.0)
+            # A board that counts on where it was has not restarted, whatever its banner says.
+            on_the_way = self._course.locate(self._work(position), self._job.place, self._job.sent, ON_THE_WAY)
+            drift = position if self._board.restarted and on_the_way is None else (0.0, 0.0, 0.0)
             known = self.safe and self._board.known
             self._journal.end(self._job.place, position if known else None, False, why, drift)
         pen = "the pen is up" if self.safe else "the pen could not be lifted: lift it by hand"

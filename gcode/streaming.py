@@ -14,7 +14,8 @@ from gcode.pen import with_heights
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line to send; `block` is its number in the program, from 1, and 0 for one of the driver's own.
+    """One line to send; `block` is its number in the program, from 1, and 0 for one of the driver's own, a mark between
+    two strokes or what stands before the program's.
 
     `pausable`: the pen is up before it, and has had its time to get there. `wait`: the seconds of its dwells. `reach`:
     the place where it ends. `certain`: the place that is reached once it is answered, because it waited for that.
@@ -35,27 +36,29 @@ class Job:
     """A course being drawn by a machine whose ring holds `ring` moves, from `place` on, where the pen is lifted first.
 
     `place` is how far the drawing has got, and never goes back; `sent` is the place that the lines sent so far will
-    reach. `pen` has the heights in force, which may change between two lines. `acknowledged` counts program lines.
+    reach; `marked` is one before which no line was lost on the way. `pen` has the heights in force, which may change
+    between two lines. `acknowledged` counts program lines.
     """
 
-    def __init__(self, course: Course, ring: int, place: float = 0.0) -> None:
-        """Nothing is sent."""
+    def __init__(self, course: Course, ring: int, drain: str, mark: str, place: float = 0.0) -> None:
+        """Nothing is sent. `drain` and `mark` are the board's (`gcode.board.Board`)."""
         self.course, self.pen = course, course.profile.pen
-        self.place = self.sent = place
+        self.place = self.sent = self.marked = place
         self.acknowledged = 0
-        self._ring = ring
-        self._lines, self._moves = _lines(course)
+        self._ring, self._drain, self._mark = ring, drain, mark
+        self._lines, self._moves = _lines(course, mark)
         self._next = 0
         self._lead: deque[str] = deque()  # the driver's own lines, before those of the program
         self._lead_due = 0  # how many of them are to be sent or answered
         self._unanswered: deque[Line] = deque()
         self._drained = False
 
-    def take_up(self, drain: str) -> None:
+    def take_up(self) -> None:
         """Begin again at `place`: in the middle of a program, after a stop, after the head was moved by hand."""
-        self.place = self.sent = self.course.settled(self.place)
-        lead, self._next = self.course.take_up(self.place, self.pen)
-        self._lead = deque([*lead, drain])
+        self.place = self.sent = self.marked = self.course.settled(self.place)
+        lead, block = self.course.take_up(self.place, self.pen)
+        self._next = next((i for i, line in enumerate(self._lines) if line.block > block), len(self._lines))
+        self._lead = deque([*lead, self._drain])
         self._lead_due = len(self._lead)
         self._unanswered.clear()
         self._drained = False
@@ -85,31 +88,35 @@ class Job:
         self.place = self.sent = self._lines[self._next].reach
         self._next += 1
 
-    def take(self, fits: Callable[[str], bool], drain: str, pausing: bool) -> str | None:
+    def take(self, fits: Callable[[str], bool], pausing: bool) -> str | None:
         """The next line, to be sent now; None where it does not fit yet, or the job has come to a stop: its end, a
-        question, or while `pausing` a line before which the pen is up. Before a stop comes a `drain`."""
-        line = self._coming(drain, pausing)
-        if line is None or not fits(line.text):
+        question, or while `pausing` a line before which the pen is up. Before a stop comes a drain."""
+        stopping = self._stops(pausing)
+        if self._lead:
+            line = Line(self._lead[0])
+        elif not stopping:
+            line = self._lines[self._next]
+            line = replace(line, text=with_heights(line.text, self.course.profile, self.pen))
+        elif not self._drained:
+            line = Line(self._drain, certain=self.sent)
+        else:
+            return None
+        if not fits(line.text):
             return None
         self._unanswered.append(line)
-        self._drained = False
         if self._lead:
             self._lead.popleft()
-        elif line.block:
+        elif not stopping:
             self._next += 1
             self.sent = line.reach
-        else:
-            self._drained = True
+        self._drained = stopping and not self._lead_due
         return line.text
 
-    def _coming(self, drain: str, pausing: bool) -> Line | None:
-        if self._lead:
-            return Line(self._lead[0])
-        if self._next < len(self._lines):
-            line = self._lines[self._next]
-            if line.asks is None and not (pausing and line.pausable):
-                return replace(line, text=with_heights(line.text, self.course.profile, self.pen))
-        return None if self._drained else Line(drain, certain=self.sent)
+    def _stops(self, pausing: bool) -> bool:
+        if self._next == len(self._lines):
+            return True
+        line = self._lines[self._next]
+        return line.asks is not None or (pausing and line.pausable)
 
     def acknowledge(self) -> Line:
         """The machine has taken the oldest line, which is returned: what that had to wait for is drawn, and so is a
@@ -118,6 +125,8 @@ class Job:
         self._lead_due -= self._lead_due > 0
         self.acknowledged += line.block > 0
         self.place = max(self.place, line.certain)
+        if line.text == self._mark:
+            self.marked = line.reach
         if line.block and line.moves > self._ring + 1:
             self.place = max(self.place, float(self._moves[line.moves - self._ring - 2] + 1))
         return line
@@ -128,12 +137,12 @@ class Job:
             self.place = max(self.place, self.course.locate(position, self.place, self.sent, tolerance) or 0.0)
 
 
-def _lines(course: Course) -> tuple[list[Line], list[int]]:
-    """The lines to send, and the steps of the moves that take a slot in the machine's ring."""
+def _lines(course: Course, mark: str) -> tuple[list[Line], list[int]]:
+    """The lines to send, with a mark before each travel, and the steps of the moves that take a slot in the ring."""
     lines: list[Line] = []
     moves: list[int] = []
     here = to_steps(course.point(0.0), course.profile)
-    down = False
+    down = drawn = False
     for index, block in enumerate(course.program.blocks):
         first, last = course.firsts[index], course.firsts[index + 1]
         wait = certain = 0.0
@@ -152,7 +161,11 @@ def _lines(course: Course) -> tuple[list[Line], list[int]]:
                 wait += action.seconds if isinstance(action, Dwell) else 0.0
                 if isinstance(action, Pause):
                     asks = block.note
+        if mark and pausable and drawn:
+            lines.append(Line(mark, reach=float(first), moves=len(moves)))
+            drawn = False
         if last > first:
             down = course.steps[last - 1].down
+            drawn = drawn or down
         lines.append(Line(block.text, index + 1, pausable, wait, float(last), certain, len(moves), asks))
     return lines, moves

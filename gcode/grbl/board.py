@@ -16,7 +16,7 @@ from types import UnionType
 from typing import ClassVar
 
 from gcode.actions import MM_PER_INCH, Vec3
-from gcode.board import Board, Broken, Event, Refused, Report, State, Taken, Timing
+from gcode.board import Board, Broken, Event, LinesLostError, Refused, Report, State, Taken, Timing
 from gcode.grbl.replies import (
     HOLD,
     JOG_CANCEL,
@@ -37,7 +37,7 @@ from gcode.grbl.replies import (
 from gcode.profile import Profile
 from gcode.transport import PlotterError, Port
 
-_BUFFERS = re.compile(r"\[OPT:[^,]*,(\d+),(\d{2,})")  # what $I tells: moves in the ring, bytes of RX buffer
+_BUFFERS = re.compile(r"\[OPT:[^,]*,(\d{1,4}),(\d{2,5})(?!\d)")  # what $I tells: moves in the ring, bytes of RX buffer
 _STATES: dict[str, State] = {
     "Idle": "idle",
     "Run": "run",
@@ -56,12 +56,14 @@ class GrblBoard(Board):
     """The GRBL side of `Board`."""
 
     DRAIN: ClassVar[str] = "G4P.01"
+    MARK: ClassVar[str] = "$G"  # answered in any state but an alarm, and by more than an ok
 
     def __init__(self, port: Port, profile: Profile, timing: Timing) -> None:
         """Take an open port."""
         super().__init__(port, profile, timing)
         self._rx = RX_BUFFER
-        self._unanswered: deque[int] = deque()  # bytes of each line
+        self._unanswered: deque[str] = deque()
+        self._bytes = 0  # of them, with their ends
         self._wco: Vec3 = (0.0, 0.0, 0.0)
         self._unit = 1.0  # mm of a reported length
         self._said = ""
@@ -120,13 +122,13 @@ class GrblBoard(Board):
 
     def fits(self, line: str) -> bool:
         """Whether the line's bytes, its end counted, find room beside those unanswered."""
-        return sum(self._unanswered) + len(line) + 1 <= self._rx
+        return self._bytes + len(line) + 1 <= self._rx
 
     def send(self, line: str) -> None:
         """Send a line that fits."""
-        data = f"{line}\n".encode("ascii")
-        self._unanswered.append(len(data))
-        self.write(data)
+        self._unanswered.append(line)
+        self._bytes += len(line) + 1
+        self.write(f"{line}\n".encode("ascii"))
 
     def listen(self) -> Iterator[Event]:
         """The meaning of what has arrived."""
@@ -139,19 +141,28 @@ class GrblBoard(Board):
             case Ok() | Error():
                 if not self._unanswered:
                     raise PlotterError("The plotter answers more than it was asked: another program talks to it, too")
-                self._unanswered.popleft()
+                self._bytes -= len(self._unanswered.popleft()) + 1
                 self._idle = 0
                 return Taken() if isinstance(reply, Ok) else Refused(str(reply))
             case Alarm():
                 return Broken(f"The plotter stopped itself with {reply}")
             case Banner():
                 return Broken("The plotter's board was reset in the middle of the job")
+            case Message() if reply.text.startswith("[GC:"):
+                self._check_mark()
             case Status():
                 if (report := self._report(reply)) is None:
                     return None
                 self._idle = self._idle + 1 if report.state == "idle" and self._unanswered else 0
                 return report
         return None
+
+    def _check_mark(self) -> None:
+        """A mark is answered: it must be the oldest line without an answer, or lines before it were lost."""
+        lost = self._unanswered.index(self.MARK) if self.MARK in self._unanswered else 0
+        if lost:
+            lines = "a line" if lost == 1 else f"{lost} lines"
+            raise LinesLostError(f"The plotter has lost {lines} of what was sent; try a better cable")
 
     def _replies(self) -> list[Reply]:
         replies = [parse(line) for line in self.lines()]
@@ -201,7 +212,7 @@ class GrblBoard(Board):
                 f"The plotter has not answered for {self.timing.silence:g} s; check its power and its cable"
             )
         if self._idle > (self.timing.idle + wait) / self.timing.poll:
-            raise PlotterError("The plotter stands still and has lost part of what was sent; try a better cable")
+            raise LinesLostError("The plotter stands still and has lost part of what was sent; try a better cable")
 
     def where(self) -> Report:
         """Ask for the status and wait for it; what else is said meanwhile counts for `known` only."""
@@ -253,6 +264,7 @@ class GrblBoard(Board):
     def stop(self) -> bool:
         """`!`, wait for Hold:0, then 0x18: no alarm, the position survives, and what is queued is gone."""
         self._unanswered.clear()
+        self._bytes = 0
         self._idle = self._queries = 0
         restarted = self.restarted
         known = self.known and (self._deaf or self._come_to_rest())
@@ -267,9 +279,12 @@ class GrblBoard(Board):
     def _come_to_rest(self) -> bool:
         self.write(HOLD)
         end = time.monotonic() + self.timing.hold
-        while self.known and not self._deaf and time.monotonic() < end:
-            if (report := self.where()).still:
-                return report.state != "alarm"
+        try:
+            while self.known and not self._deaf and time.monotonic() < end:
+                if (report := self.where()).still:
+                    return report.state != "alarm"
+        except PlotterError:
+            pass  # it is deaf to all but a reset
         return False
 
     def override(self, feed: int, rapid: int) -> None:
@@ -293,6 +308,7 @@ class GrblBoard(Board):
 
     def home(self) -> None:
         """`$H`."""
+        self.known = False
         self.command("$H", self.timing.home)
         self.known = True
 
