@@ -193,6 +193,6 @@ class Board(ABC):
         """The whole lines that have arrived, without their ends."""
         self._received += self.port.read()
         if len(self._received) > _NOISE and b"\n" not in self._received:
-            raise PlotterError(f"What comes from {self.port.name} is noise; check the baud rate of the profile")
+            raise PlotterError(f"What comes from {self.port.name} is noise; check the baud rate of the profile.")
         *whole, self._received = self._received.split(b"\n")
         return [text for line in whole if (text := line.decode("ascii", "replace").strip())]
