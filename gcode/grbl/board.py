@@ -121,8 +121,9 @@ class GrblBoard(Board):
         return len(self._unanswered)
 
     def fits(self, line: str) -> bool:
-        """Whether the line's bytes, its end counted, find room beside those unanswered."""
-        return self._bytes + len(line) + 1 <= self._rx
+        """Whether the line's bytes, its end counted, find room beside those unanswered; alone any line does, for the
+        board reads it as it comes, whatever size of buffer it has told."""
+        return not self._unanswered or self._bytes + len(line) + 1 <= self._rx
 
     def send(self, line: str) -> None:
         """Send a line that fits."""
@@ -167,7 +168,8 @@ class GrblBoard(Board):
     def _replies(self) -> list[Reply]:
         replies = [parse(line) for line in self.lines()]
         for reply in replies:
-            self._queries = 0
+            if isinstance(reply, Ok | Error | Status):  # a board may chatter on that does not listen
+                self._queries = 0
             if isinstance(reply, Status) and reply.wco is not None:
                 x, y, z = reply.wco[:3]
                 self._wco = (x, y, z)

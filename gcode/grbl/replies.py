@@ -189,7 +189,8 @@ def _status(body: str) -> Status | None:
             try:
                 values[key] = tuple(_figure(number) for number in text.split(","))
             except ValueError:
-                return None
+                if key not in {"FS", "F", "Ov"}:
+                    return None
     buffers = values.get("Bf")
     feeds = values.get("FS") or values.get("F")
     if buffers is not None and not (len(buffers) == 2 and all(value.is_integer() for value in buffers)):
