@@ -183,6 +183,7 @@ class Board(ABC):
                 return report
             if time.monotonic() > end:
                 raise PlotterError(f"The plotter has not come to rest in {patience:g} s; reset it, then try again.")
+            time.sleep(self.timing.poll)
 
     def write(self, data: bytes) -> None:
         """Put bytes on the wire, whole, from any thread."""

@@ -307,7 +307,7 @@ class VirtualPlotter:
             if self._alive and self._link is not None:
                 self.firmware.receive(piece)
                 self.trouble.strike()
-        self._quiet = 0 if data else self._quiet + 1
+        self._quiet = 0 if data.strip(b"?") else self._quiet + 1  # who only asks for the status waits for something
         self._advance(seconds)
         said = self.trouble.from_board(self.firmware.take_output())
         if not self._alive:

@@ -10,9 +10,12 @@ import typer
 from plotbot.cli import options
 from plotbot.cli.options import report
 from plotbot.cli.simulator import simulate_machine
+from plotbot.cli.workshop import console, home, jog, pen, probe, unlock
 
 machines = typer.Typer(help="The plotters that plotbot knows.", no_args_is_help=True)
 machines.command("simulate")(simulate_machine)
+for command in (probe, home, jog, pen, unlock, console):
+    machines.command()(command)
 
 
 def simulate(
