@@ -36,7 +36,7 @@ class Plotter:
         """Take a board that was greeted; `connect` makes these."""
         self.board, self.profile = board, board.profile
         self._session: Session | None = None
-        self._safe = True  # no job has left the pen on the paper
+        self._settled = True  # no job was torn away before the pen was lifted
         self._talking = threading.RLock()
 
     @classmethod
@@ -67,7 +67,7 @@ class Plotter:
     def close(self) -> None:
         """Lift the pen where an interrupted job has left it down, and close the port."""
         try:
-            if not self._safe and self.board.stop():
+            if not self._settled and self.board.stop():
                 self.pen(down=False)
         except PlotterError:
             pass  # said by the job that failed
@@ -96,10 +96,9 @@ class Plotter:
         self._session = session = Session(self.board, self.profile, program, progress, journal, start, offset)
         self._talking = session.talking
         try:
-            self._safe = False
             return session.run()
         finally:
-            self._safe = session.safe
+            self._settled = session.settled
             self._session = None
 
     def pause(self, now: bool = False) -> None:

@@ -65,7 +65,8 @@ class CancelledError(Exception):
 class Session:
     """A program on its way to paper. `run` does it all; the rest may be called from other threads, or from `progress`.
 
-    `talking` is held by whoever sends lines or reads answers. `safe`: the pen is off the paper for certain.
+    `talking` is held by whoever sends lines or reads answers. `settled`: the pen is up, or could not be lifted; it is
+    not where a second Ctrl-C cut the attempt short.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Session:
         self._buttons = threading.Lock()
         self.talking = threading.RLock()
         self.touched = start > 0.0 or offset is not None  # the head is not where the job left it, or counts otherwise
-        self.safe = True
+        self.settled = True
 
     # ---- what a person may do ----
 
@@ -146,27 +147,27 @@ class Session:
     def run(self) -> Outcome:
         """Draw until the end, a cancel, or an error, which is raised when the machine stands and the pen is up."""
         began = time.monotonic()
-        self.safe = False
+        self.settled = False
         if self._journal is not None:
             self._journal.begin(self._job.place, self._offset)
         try:
             self._draw()
         except CancelledError:
-            left = self._leave("cancelled")
-            if not self.safe:
+            lifted, left = self._leave("cancelled")
+            if not lifted:
                 raise PlotterError(f"Cancelled, but {left}.") from None
             return self._outcome(False, began)
         except PlotterError as error:
             if isinstance(error, LinesLostError):
                 self._doubtful = self._job.marked
             why = str(error).rstrip(".")
-            raise PlotterError(f"{why}; {self._leave(why)}.") from error
+            raise PlotterError(f"{why}; {self._leave(why)[1]}.") from error
         except BaseException as error:
-            left = self._leave("interrupted" if isinstance(error, KeyboardInterrupt) else repr(error))
-            if isinstance(error, KeyboardInterrupt) and not self.safe:
+            lifted, left = self._leave("interrupted" if isinstance(error, KeyboardInterrupt) else repr(error))
+            if isinstance(error, KeyboardInterrupt) and not lifted:
                 raise PlotterError(f"Stopped, but {left}.") from None
             raise
-        self.safe = True
+        self.settled = True
         if self._journal is not None:
             self._journal.end(self._job.place, self._report.position, True, "finished")
         return self._outcome(True, began)
@@ -294,9 +295,10 @@ class Session:
 
     # ---- stopping ----
 
-    def _leave(self, why: str) -> str:
-        """Stop, lift the pen and close the journal; says what is drawn and how the pen was left."""
-        self.safe = self._stop_and_lift()
+    def _leave(self, why: str) -> tuple[bool, str]:
+        """Stop, lift the pen and close the journal; whether it was lifted, and a clause that says so."""
+        lifted = self._stop_and_lift()
+        self.settled = True
         if self._doubtful is not None:
             self._job.place = min(self._job.place, self._doubtful)
         if self._journal is not None:
@@ -304,10 +306,10 @@ class Session:
             # A board that counts on where it was has not restarted, whatever its banner says.
             on_the_way = self._course.locate(self._work(position), self._job.place, self._job.sent, ON_THE_WAY)
             drift = position if self._board.restarted and on_the_way is None else (0.0, 0.0, 0.0)
-            known = self.safe and self._board.known
+            known = lifted and self._board.known
             self._journal.end(self._job.place, position if known else None, False, why, drift)
-        pen = "the pen is up" if self.safe else "the pen could not be lifted: lift it by hand"
-        return f"{self._drawn} of {len(self._course.strokes)} strokes are drawn and {pen}"
+        pen = "the pen is up" if lifted else "the pen could not be lifted: lift it by hand"
+        return lifted, f"{self._drawn} of {len(self._course.strokes)} strokes are drawn and {pen}"
 
     def _stop_and_lift(self) -> bool:
         """Stop, forget what is queued, lift the pen; False where the machine did not follow."""

@@ -20,7 +20,7 @@ from gcode.virtual.machine import VirtualPlotter
 
 PROFILE = load_profile("virtual")
 Z_PROFILE = load_profile("grbl-z")
-QUICK = Timing(poll=0.02, banner=2.0, answer=2.0, hold=2.0, silence=0.5, idle=0.3)
+QUICK = Timing(poll=0.02, banner=0.5, answer=2.0, hold=2.0, silence=0.5, idle=0.3)
 PEN_UP = "M3S60G4P.15"
 
 Line = NDArray[np.float64]
