@@ -71,7 +71,7 @@ class MarlinBoard(Board):
             ) from error
         self._stops = "Cap:EMERGENCY_PARSER:1" in identity
         found = self.settings()
-        x, y, z = (found.get(f"M92 {axis}", old) for axis, old in zip("XYZ", self._steps, strict=True))
+        x, y, z = (found.get(f"M92 {axis}") or old for axis, old in zip("XYZ", self._steps, strict=True))
         self._steps = (x, y, z)
         self.homes = False  # Marlin does not tell whether its end stops exist, and G28 without them ends at the frame
         self.command("M220S100")
@@ -156,7 +156,8 @@ class MarlinBoard(Board):
 
     def _heed(self, line: str) -> Iterator[Event]:
         reply = parse(line)
-        self._heard, self._probes = time.monotonic(), 0
+        if not isinstance(reply, Message):  # a board may chatter on that does not listen
+            self._heard, self._probes = time.monotonic(), 0
         last, self._last = self._last, None
         self._for_user = isinstance(reply, Busy) and reply.for_user
         match reply:
