@@ -103,17 +103,23 @@ def _motion(found: Found, profile: Profile) -> list[str]:
         lift = one.axis == 2
         if lift and profile.pen.kind == "servo":
             continue
-        shown = f"{one.setting} gives a {one.name.replace('_', ' ')} of {one.value:g}"
+        name, at = f"The {one.name.replace('_', ' ')}", f"({one.setting})"
         if one.key == "max_rate" and one.value < (_SLOW_LIFT if lift else _SLOW_RATE):
-            said.append(f"{shown} mm/min, too slow to be meant: plotters run at 5000 or more, a Z axis at 500.")
+            said.append(
+                f"{name}, {one.value:g} mm/min {at}, is too low to be meant: plotters run at 5000, a Z axis at 500."
+            )
         if one.key == "max_rate" and one.value > _FAST_RATE:
-            said.append(f"{shown} mm/min, which no motor follows: 5000 to 10000 is usual.")
+            said.append(f"{name}, {one.value:g} mm/min {at}, is more than motors follow: 5000 to 10000 is usual.")
         if one.key in ("acceleration", "path_acceleration") and one.value < (_SOFT_LIFT if lift else _SOFT):
-            said.append(f"{shown} mm/s2, too low to be meant: pages take hours; belts bear 300 to 1000, a Z axis 100.")
+            said.append(
+                f"{name}, {one.value:g} mm/s2 {at}, is too low to be meant: belts bear 300 to 1000, a Z axis 100."
+            )
         if one.key in ("acceleration", "path_acceleration") and one.value > _HARD:
-            said.append(f"{shown} mm/s2, at which motors lose steps: belts bear 300 to 1000.")
+            said.append(f"{name}, {one.value:g} mm/s2 {at}, makes motors lose steps: belts bear 300 to 1000.")
         if one.key == "junction_deviation" and one.value > _LOOSE:
-            said.append(f"{shown} mm, which takes corners at full speed and shakes: 0.01 to 0.05 is usual.")
+            said.append(
+                f"{name}, {one.value:g} mm {at}, takes corners at full speed and shakes: 0.01 to 0.05 is usual."
+            )
     known = {one.key for one in told(found)}
     if missing := [key for key in _NEEDED if key not in known]:
         said.append(f"The board does not tell {', '.join(missing)}: check these in the profile by hand.")

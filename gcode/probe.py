@@ -115,7 +115,7 @@ def find(url: str, bauds: Iterable[int], timing: Timing | None = None) -> Found:
 
 def understand(speaks: Controller, settings: dict[str, float], identity: Iterable[str], baud: int | None) -> Found:
     """Who says so of himself; lines that mean nothing are passed over."""
-    identity = tuple(identity)
+    identity = tuple("".join(filter(str.isprintable, line)) for line in identity)
     settings = {name: value for name, value in settings.items() if math.isfinite(value)}
     said = "\n".join(identity)
     if speaks == "marlin":
@@ -240,6 +240,7 @@ def to_toml(found: Found, proposal: Profile, base: str) -> str:
         f"# Proposed by `plotbot machine probe` for {found.firmware}.",
         f"# From the board: {keys}.",
         f"# All else is that of {base}: check it, above all origin, y_axis and the heights of the pen.",
+        "",
     )
     return "\n".join([*head, *(_with_value(line, proposal) for line in text.split("\n\n", 1)[1].splitlines())]) + "\n"
 

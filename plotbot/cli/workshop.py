@@ -29,7 +29,7 @@ Port = Annotated[str, typer.Option(help="Where the plotter is: /dev/ttyUSB0, COM
 Way = Annotated[str, typer.Option(metavar="LENGTH", help="How far, such as 10mm or -2.5cm.")]
 
 CONSOLE_HELP = (
-    "Lines go to the plotter one by one. ? tells where it is, :hold (!) stops it, :resume (~) goes on, "
+    "Lines go to the plotter one by one. ? tells where it is, :hold (!) halts it, :resume (~) goes on, "
     ":reset (Ctrl-X) makes it forget what is queued, :quit ends."
 )
 _ALIASES = {"!": ":hold", "~": ":resume", "\x18": ":reset"}
@@ -224,21 +224,20 @@ def _refuse_locked(plotter: Plotter) -> None:
 
 def _set_pen(plotter: Plotter, text: str) -> None:
     """`up`, `down`, or a height. Raises ValueError where it is none."""
-    if text in ("up", "down"):
-        plotter.pen(down=text == "down")
-        return
+    before = plotter.profile.pen
+    text = {"up": f"{before.up}", "down": f"{before.down}"}.get(text, text)
     try:
         height = float(text)
     except ValueError:
         height = math.nan
     if not math.isfinite(height):
         raise ValueError(f"{text!r} is no height: write a number, up or down.")
-    before = plotter.profile.pen
     plotter.adjust(pen=replace(before, down=height))
     try:
         plotter.pen(down=True)
     finally:
         plotter.adjust(pen=before)
+    typer.echo(f"The pen is at {f'Z{height:g} mm' if before.kind == 'z' else f'S{height:g}'}.")
 
 
 def _line() -> str | None:
