@@ -40,7 +40,7 @@ def _grbl(found: Found, profile: Profile) -> list[str]:
     if int(settings.get("$22", 0.0)) & 1:
         said.append(
             "Homing is on ($22), so the board wakes up locked: `machine home` finds its zero, `machine unlock` goes "
-            "without."
+            "without, but an Uno locks itself again whenever its port is opened, and needs $22=0."
         )
     if settings.get("$20"):
         said.append(

@@ -218,7 +218,8 @@ def _refuse_locked(plotter: Plotter) -> None:
 
     if plotter.board.where().state == "alarm":
         raise PlotterError(
-            "The plotter is locked: `machine home` finds its zero, `machine unlock` takes it to be where it stands."
+            "The plotter is locked: `machine home` finds its zero, `machine unlock` takes it to be where it stands; an "
+            "Uno, which locks itself again whenever its port is opened, needs $22=0 (`machine console`)."
         )
 
 
