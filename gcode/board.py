@@ -56,13 +56,12 @@ class Broken:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the machine says of itself: `position` in mm, machine coordinates; `offset` is what work coordinates lack
-    of them; `still` says that it stands. `empty`: it also has nothing unread and nothing undrawn, where it tells."""
+    of them; `still` says that it stands."""
 
     state: State
     position: Vec3
     offset: Vec3
     still: bool
-    empty: bool = False
 
 
 Event = Taken | Refused | Broken | Report
@@ -84,7 +83,7 @@ class Board(ABC):
         """Take an open port; `greet` comes next."""
         self.port, self.profile, self.timing = port, profile, timing
         self.ring = 15  # moves it can hold undrawn
-        self.homes = False  # it can find its zero by switches; `greet` finds out
+        self.homes = False  # it says that it can find its zero by switches
         self.known = True  # neither a restart nor an alarm has cost the machine its position since `greet`
         self.restarted = False  # since `greet` it has started anew by itself, and taken where it stood for zero
         self._writing = threading.Lock()

@@ -28,7 +28,7 @@ class Plotter:
     """One connected machine; a context manager that closes the port, with the pen up.
 
     `plot` runs in the thread that calls it; `pause`, `resume`, `cancel` and `adjust` are for other threads (or for the
-    progress callback) and return at once. `pen`, `jog`, `go` and `home` move the machine by hand: with no job under
+    progress callback) and return at once. `pen`, `jog` and `home` move the machine by hand: with no job under
     way, or while one is paused or asking, after which it goes back to where it was.
     """
 
@@ -141,11 +141,6 @@ class Plotter:
             here = self.board.where().position
             fastest = self.profile.max_rate[2] if z else min(self.profile.max_rate[:2])
             self.board.jog((here[0] + x, here[1] + y, here[2] + z), fastest)
-
-    @property
-    def homes(self) -> bool:
-        """Whether the machine can find its zero by switches."""
-        return self.board.homes
 
     def home(self) -> None:
         """Find the machine's zero by its switches. Raises PlotterError as `pen` does."""

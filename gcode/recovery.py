@@ -50,7 +50,7 @@ def recover(
     if known:
         place = _place(course, stop, here, ON_THE_WAY, flat=False)
         how = "the plotter knows where it stopped"
-    elif plotter.homes:
+    elif board.homes:
         plotter.home()
         place, how = None, "the plotter has found its zero again by its switches"
     elif mark is not None:

@@ -303,9 +303,7 @@ class Session:
             self._job.place = min(self._job.place, self._doubtful)
         if self._journal is not None:
             position = self._report.position
-            # A board that counts on where it was has not restarted, whatever its banner says.
-            on_the_way = self._course.locate(self._work(position), self._job.place, self._job.sent, ON_THE_WAY)
-            drift = position if self._board.restarted and on_the_way is None else (0.0, 0.0, 0.0)
+            drift = position if self._board.restarted else (0.0, 0.0, 0.0)
             known = lifted and self._board.known
             self._journal.end(self._job.place, position if known else None, False, why, drift)
         pen = "the pen is up" if lifted else "the pen could not be lifted: lift it by hand"
@@ -344,7 +342,7 @@ def lift(board: Board, profile: Profile, height: float | None) -> None:
 def _idle(board: Board) -> Report:
     report = board.where()
     if report.state == "alarm":
-        raise PlotterError("The plotter is locked by an alarm: `plotbot machine home` or `machine unlock`, then plot.")
+        raise PlotterError("The plotter is locked by an alarm: plot with --home, or `plotbot machine unlock` it.")
     if report.state != "idle":
         raise PlotterError(f"The plotter is not idle, it says {report.state}; let it finish or reset it, then plot.")
     return report

@@ -58,12 +58,20 @@ class Attendant:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within it Ctrl-C pauses at the next pen-up; a second one, or one where nobody can be asked, stops the job."""
-        before = signal.signal(signal.SIGINT, self._interrupted)
+        """Within it Ctrl-C pauses at the next pen-up; a second one, or one where nobody can be asked, stops the job.
+        Ctrl-\\ (Ctrl-Break on Windows) pauses at once and lifts the pen."""
+        quit_key = getattr(signal, "SIGQUIT", None) or signal.SIGBREAK  # type: ignore[attr-defined,unused-ignore]
+        before = signal.signal(signal.SIGINT, self._interrupted), signal.signal(quit_key, self._quit)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, before[0])
+            signal.signal(quit_key, before[1])
+
+    def _quit(self, *_: object) -> None:
+        if not sys.stdin.isatty():
+            raise KeyboardInterrupt
+        self._plotter.pause(now=True)
 
     def _interrupted(self, *_: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

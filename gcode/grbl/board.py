@@ -174,8 +174,9 @@ class GrblBoard(Board):
                 x, y, z = reply.wco[:3]
                 self._wco = (x, y, z)
             elif isinstance(reply, Banner | Alarm):
+                if isinstance(reply, Banner) and not self._deaf:  # after an alarm it goes on counting where it was
+                    self.restarted = True
                 self._deaf = isinstance(reply, Alarm)
-                self.restarted = self.restarted or isinstance(reply, Banner)
                 # ALARM:2 comes before the move that it forbids.
                 self.known = self.known and isinstance(reply, Alarm) and reply.code == 2
             elif isinstance(reply, Message):
@@ -190,8 +191,7 @@ class GrblBoard(Board):
         wx, wy, wz = (value * self._unit for value in self._wco)
         state = _STATES[status.state]
         still = state in ("idle", "alarm", "sleep", "check") or (state in ("hold", "door") and not status.substate)
-        empty = state == "idle" and status.blocks_free == self.ring and status.rx_free == self._rx
-        return Report(state, (x, y, z), (wx, wy, wz), still, empty)
+        return Report(state, (x, y, z), (wx, wy, wz), still)
 
     # ---- watching ----
 

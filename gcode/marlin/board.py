@@ -73,7 +73,6 @@ class MarlinBoard(Board):
         found = self.settings()
         x, y, z = (found.get(f"M92 {axis}") or old for axis, old in zip("XYZ", self._steps, strict=True))
         self._steps = (x, y, z)
-        self.homes = False  # Marlin does not tell whether its end stops exist, and G28 without them ends at the frame
         self.command("M220S100")
         self._find_offset()
         self.known, self.restarted = True, False

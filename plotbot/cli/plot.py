@@ -28,9 +28,11 @@ def plot(
     resume: Annotated[bool, typer.Option("--resume", help="Finish the job where it was left, by its journal.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="With --resume: draw a stroke that was cut again.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Draw from the start a job that was left unfinished.")] = False,
+    home: Annotated[bool, typer.Option("--home", help="Home first: for a machine with limit switches.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Draw a job on a plotter. Ctrl-C pauses it at the next pen-up and asks; once more stops it, pen up.
+    """Draw a job on a plotter. Ctrl-C pauses it at the next pen-up and asks; once more stops it, pen up. Ctrl-\\ pauses
+    it at once.
 
     A job keeps a journal beside its file, FILE.journal, with which --resume goes on after anything. Without --port
     the job is drawn on the virtual plotter, as fast as it can.
@@ -64,6 +66,8 @@ def plot(
         if port is None:
             port = stack.enter_context(VirtualPlotter(profile)).port
         plotter = stack.enter_context(Plotter.connect(port, profile))
+        if home:
+            plotter.home()
         with bar(f"plotting {file.name}") as update:
             done = _attended(plotter, program, journal, update, whole)
     x, y, _ = parked(profile)

@@ -83,12 +83,13 @@ _PENS = {"servo": "a servo on M3 S", "z": "on the Z axis"}
 def home(port: Port, machine: options.Machine) -> None:
     """Find the machine's zero by its switches.
 
-    A board that restarts when its port is opened has forgotten it by the next command: home such a one in the console.
+    A board that restarts when its port is opened has forgotten it by the next command: give `plot --home` instead.
+    Marlin drives to its end stops whether there are any or not.
     """
     from gcode.transport import PlotterError
 
     with _by_hand(port, machine) as plotter:
-        if not plotter.homes:
+        if not plotter.board.homes and plotter.profile.controller == "grbl":  # Marlin does not tell
             raise PlotterError(
                 "This plotter does not home (no switches, or $22=0); bring the head to its zero by `machine jog`."
             )

@@ -126,6 +126,27 @@ def test_a_person_pauses_changes_the_pen_moves_the_head_and_goes_on(tmp_path: Pa
 
 
 @pty_only
+def test_a_pause_at_once_cuts_a_stroke_and_joins_it_again(tmp_path: Path) -> None:
+    meant = [np.array([[20.0, 20.0], [700.0, 20.0], [700.0, 500.0]])]
+    write_program(meant, PROFILE).save(tmp_path / "job.gcode")
+    with VirtualPlotter(PROFILE, 10.0) as machine:
+        person = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
+        while machine.position[0] < 100.0:
+            assert person.run.poll() is None
+            threading.Event().wait(0.005)
+        person.run.send_signal(signal.SIGQUIT)
+        person.until("the pen is up. Enter goes on")
+        assert not machine.pen_down
+        assert 100.0 < machine.position[0] < 700.0
+        person.type("y30")
+        person.until("> ")
+        person.type("")
+        assert person.leave() == 0, person.said
+        assert len(machine.ink) == 2
+        same_ink(machine.ink, meant)
+
+
+@pty_only
 def test_a_layer_is_a_pen_and_the_plotter_asks_for_it(tmp_path: Path) -> None:
     layers = [Layer("black", scribble(3)), Layer("red", scribble(3, seed=2))]
     write_layers(layers, PROFILE).save(tmp_path / "job.gcode")

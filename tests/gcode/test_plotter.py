@@ -138,7 +138,7 @@ def test_nothing_is_written_to_the_eeprom() -> None:
     with plotting() as (machine, plotter):
         plotter.plot(write_program(scribble(3), PROFILE), when(drawn(1), plotter.cancel))
         lines = machine.lines_received
-    assert {line for line in lines if line.startswith("$")} == {"$$", "$I"}
+    assert {line for line in lines if line.startswith("$")} == {"$$", "$I", "$G"}
     assert not [line for line in lines if "G10" in line or "G28" in line or "G30" in line]
 
 

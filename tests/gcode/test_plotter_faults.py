@@ -85,7 +85,7 @@ def test_a_lost_line_is_noticed() -> None:
     lost = next(block.text for block in program.blocks if block.stroke == 4 and block.text[0] == "X")
     with plotting() as (machine, plotter):
         tamper(machine, lambda data: data.replace(f"{lost}\n".encode(), b""))
-        with pytest.raises(PlotterError, match="stands still and has lost part of what was sent") as error:
+        with pytest.raises(PlotterError, match="has lost a line of what was sent; try a better cable") as error:
             plotter.plot(program)
         assert machine.lines_received[-1] == PEN_UP
     one_sentence(error)
@@ -111,7 +111,7 @@ def test_an_alarm_in_mid_job() -> None:
 def test_a_locked_machine_stays_locked() -> None:
     with plotting() as (machine, plotter):
         machine.firmware._alarm = True
-        with pytest.raises(PlotterError, match=r"locked by an alarm: `plotbot machine home`") as error:
+        with pytest.raises(PlotterError, match=r"locked by an alarm: plot with --home") as error:
             plotter.plot(write_program(scribble(1), PROFILE))
         assert "$X" not in machine.lines_received
     one_sentence(error)

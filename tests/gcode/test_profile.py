@@ -104,7 +104,7 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, old: str, new: str
 def test_an_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(ProfileError, match=r"'grbl-serv'.*did you mean grbl-servo"):
         load_profile("grbl-serv")
-    with pytest.raises(ProfileError, match="fluidnc or grbl-servo or grbl-z or .* or virtual"):
+    with pytest.raises(ProfileError, match=r"fluidnc or grbl-servo or grbl-z or .* or virtual"):
         load_profile("???")
 
 

@@ -22,9 +22,9 @@ from gcode.session import Outcome, Progress
 from gcode.transport import PlotterError
 from gcode.virtual.machine import VirtualPlotter
 from gcode.writing import write_program
-from tests.gcode.driving import PROFILE, QUICK, Z_PROFILE, Line, scribble, when
+from tests.gcode.driving import MARLIN, PROFILE, QUICK, Z_PROFILE, Line, scribble, when
 
-MEANT = [*scribble(6, 30), np.array([[50.0, 60.0]]), *scribble(6, 30, seed=2)]
+MEANT = [*scribble(3, 25), np.array([[50.0, 60.0]]), *scribble(2, 25, seed=2)]
 
 
 def ink_of(strokes: list[Line]) -> shapely.GeometryCollection:
@@ -47,7 +47,7 @@ def same_ink(ink: list[Line], meant: list[Line], stray: float = 0.0) -> None:
     for strokes, other in ((ink, wanted), (meant, drawn)):
         points = shapely.points(np.concatenate([along(stroke) for stroke in strokes]))
         assert shapely.distance(points, other).max() <= 0.05 + stray
-    assert drawn.length == pytest.approx(wanted.length, abs=0.15 + stray)
+    assert drawn.length == pytest.approx(wanted.length, abs=0.3 + stray)
 
 
 def length(strokes: list[Line]) -> float:
@@ -100,7 +100,7 @@ def test_a_job_that_was_cut_off_is_finished(cut: str, resets: bool, profile: Pro
             Journal.create(path, program, profile) as journal,
             Plotter.connect(machine.port, profile, QUICK) as plotter,
         ):
-            act = when(amid(machine, 4), lambda: CUTS[cut](machine, plotter))
+            act = when(amid(machine, 1), lambda: CUTS[cut](machine, plotter))
             if cut == "cancel":
                 assert not plotter.plot(program, act, journal).finished
             else:
@@ -116,6 +116,23 @@ def test_a_job_that_was_cut_off_is_finished(cut: str, resets: bool, profile: Pro
         same_ink(machine.ink, MEANT, 3.0 if (cut, profile) == ("reset", Z_PROFILE) else 0.0)
         with pytest.raises(PlotterError, match="finished: nothing is left"):
             go_on(machine, path)
+
+
+@pytest.mark.parametrize("cut", ["cancel", "reset", "unplugged"])
+def test_marlin_finishes_its_jobs_too(cut: str, tmp_path: Path) -> None:
+    program, path = write_program(MEANT, MARLIN), tmp_path / "job.journal"
+    with VirtualPlotter(MARLIN, 20.0, resets_when_opened=True) as machine:
+        with Journal.create(path, program, MARLIN) as journal, Plotter.connect(machine.port, MARLIN, QUICK) as plotter:
+            act = when(amid(machine, 1), lambda: CUTS[cut](machine, plotter))
+            try:
+                assert not plotter.plot(program, act, journal).finished
+            except PlotterError:
+                assert cut != "cancel"
+        if cut == "unplugged":
+            machine.plug_in()
+        assert go_on(machine, path).finished
+        assert not machine.pen_down
+        same_ink(machine.ink, MEANT)
 
 
 ALONE = """
@@ -148,7 +165,7 @@ with Journal.reopen(Path(path)) as journal, Plotter.connect(port, journal.profil
 @pytest.mark.parametrize("profile", [PROFILE, Z_PROFILE], ids=["servo", "z"])
 def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile, tmp_path: Path) -> None:
     """kill -9 at random moments of one job, of which the machine draws what it has; the next one goes on."""
-    meant = scribble(30, 30, seed=5)
+    meant = scribble(20, 25, seed=5)
     path = tmp_path / "job.journal"
     program = write_program(meant, profile)
     Journal.create(path, program, profile).__exit__(None, None, None)
