@@ -321,7 +321,6 @@ def test_a_grbl_is_not_a_marlin() -> None:
 
 def test_by_hand() -> None:
     with plotting() as (machine, plotter):
-        assert plotter.homes
         plotter.jog(30.0, 40.0)
         assert machine.position == (30.0, 40.0, 0.0)
         plotter.board.place((0.0, 0.0, 0.0))
