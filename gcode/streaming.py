@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from gcode.actions import Dwell, Move, Pause, Vec3
 from gcode.course import Course
 from gcode.motion import to_steps
 from gcode.pen import with_heights
+
+_PAUSE = re.compile(r"^M0*[01]\b.*|M0*0(?![\d.])")  # Marlin's M0 has words of its own, GRBL's may share its line
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,14 @@ class Job:
         if not fits(line.text):
             return None
         self._unanswered.append(line)
+        self._drained = False
         if self._lead:
             self._lead.popleft()
-        elif not stopping:
+        elif stopping:
+            self._drained = True
+        else:
             self._next += 1
             self.sent = line.reach
-        self._drained = stopping and not self._lead_due
         return line.text
 
     def _stops(self, pausing: bool) -> bool:
@@ -118,9 +123,9 @@ class Job:
         line = self._lines[self._next]
         return line.asks is not None or (pausing and line.pausable)
 
-    def acknowledge(self) -> Line:
-        """The machine has taken the oldest line, which is returned: what that had to wait for is drawn, and so is a
-        move after which it has taken as many as its ring holds, and one more."""
+    def acknowledge(self) -> None:
+        """The machine has taken the oldest line: what that had to wait for is drawn, and so is a move after which it
+        has taken as many as its ring holds, and one more."""
         line = self._unanswered.popleft()
         self._lead_due -= self._lead_due > 0
         self.acknowledged += line.block > 0
@@ -129,7 +134,6 @@ class Job:
             self.marked = line.reach
         if line.block and line.moves > self._ring + 1:
             self.place = max(self.place, float(self._moves[line.moves - self._ring - 2] + 1))
-        return line
 
     def seen_at(self, position: Vec3, tolerance: float) -> None:
         """The machine says where it is (mm, as the program counts): the place moves there if it is on the way."""
@@ -156,16 +160,21 @@ def _lines(course: Course, mark: str) -> tuple[list[Line], list[int]]:
                 if there != here:  # a move of no steps vanishes
                     moves.append(i)
                 here = there
+            elif isinstance(action, Pause):
+                asks = block.note
             else:  # a full stop: what precedes it is drawn
                 certain = float(i + 1)
                 wait += action.seconds if isinstance(action, Dwell) else 0.0
-                if isinstance(action, Pause):
-                    asks = block.note
         if mark and pausable and drawn:
-            lines.append(Line(mark, reach=float(first), moves=len(moves)))
+            lines.append(Line(mark, reach=float(first)))
             drawn = False
         if last > first:
             down = course.steps[last - 1].down
             drawn = drawn or down
-        lines.append(Line(block.text, index + 1, pausable, wait, float(last), certain, len(moves), asks))
+        text = block.text if asks is None else _PAUSE.sub("", block.text)
+        if text:
+            reach = float(last if asks is None else last - 1)
+            lines.append(Line(text, index + 1, pausable, wait, reach, certain, len(moves)))
+        if asks is not None:
+            lines.append(Line("", index + 1, reach=float(last), asks=asks))
     return lines, moves

@@ -21,7 +21,7 @@ DEFAULT_FEED = 1500.0
 
 _AXES = "XYZ"
 _COMMENT = re.compile(r"\([^)]*\)?|;.*", re.DOTALL)
-_NUMBER = re.compile(r"\s*N\s*\d+\s*", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"\s*N\s*-?\d+\s*", re.IGNORECASE | re.ASCII)
 _CHECKSUM = re.compile(r"\*\s*(\d{1,9})\s*$", re.ASCII)
 _TEXT = re.compile(r"M(?:0?[01]|16|2[38]|3[02]|11[78])(?!\d)", re.IGNORECASE)  # commands whose words may be a text
 _COMMAND = re.compile(r"([GMT])(\d+)(\.\d+)?", re.ASCII)

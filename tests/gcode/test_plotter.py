@@ -249,7 +249,7 @@ def test_a_paused_job_can_be_cancelled() -> None:
 
 
 def test_m0_asks_a_person_and_never_reaches_the_machine() -> None:
-    text = [("G21G90", ""), ("G0X10", ""), ("M0", "the red pen"), ("M0", ""), ("G0X20", "")]
+    text = [("G21G90", ""), ("G0X10M0", "the red pen"), ("M0", ""), ("G0X20", "")]
     questions: list[str] = []
     with plotting() as (machine, plotter):
 
