@@ -70,6 +70,7 @@ def test_what_is_worth_sending() -> None:
     assert bare(" g1 x1 y.5 ; a line\r\n") == "G1X1Y.5"
     assert bare("N12 G1 (to the right) X5 *71") == "G1X5"
     assert bare("N12 M110 N7*1") == "M110N7"
+    assert bare("N-1 M110 N-1*125") == "M110N-1"  # how Printrun begins
     assert bare("m117 Hello World ; you") == "M117 Hello World"
     assert bare("M0 the red pen") == "M0 the red pen"
     assert len(bare("M117 " + "long " * 50)) == LINE_LIMIT
