@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -132,22 +131,6 @@ def test_ctrl_c_stops_a_plot_with_the_pen_up(tmp_path: Path) -> None:
         assert len(machine.ink) < 5  # what was buffered is not drawn
     assert running.returncode == 130
     assert "the pen is up" in said
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
-def test_ctrl_c_at_a_terminal_pauses_at_the_pen_up_and_asks(tmp_path: Path) -> None:
-    ours, theirs = os.openpty()
-    with plotting(tmp_path, theirs) as (running, machine):
-        running.send_signal(signal.SIGINT)
-        assert running.stdout
-        while (said := running.stdout.read(1)) != ".":  # the question ends in one
-            assert said, running.communicate()
-        assert not machine.pen_down
-        assert 1 <= len(machine.ink) < 30
-        os.write(ours, b"\n")
-        running.communicate(timeout=60)
-    assert running.returncode == 0
-    assert [len(line) for line in machine.ink] == [2] * 30
 
 
 def test_train_stops_at_ctrl_c_and_goes_on(plotbot: Run, data: Path, tmp_path: Path) -> None:
