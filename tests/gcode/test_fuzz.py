@@ -133,7 +133,7 @@ def main() -> None:
         read_many(PROFILES[share % 4], goal // 40, seed=share)
         mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{lines:,} lines in {seed:,} sessions, {time.monotonic() - start:.0f} s, at most {mib:.0f} MiB", flush=True
+            f"{lines:,} lines in {seed:,} jobs, {time.monotonic() - start:.0f} s, at most {mib:.0f} MiB", flush=True
         )
     for end, count in ends.most_common(30):
         print(f"{count:6}  {end}")
