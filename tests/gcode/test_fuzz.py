@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import random
-import resource
 import sys
 import time
 from collections import Counter
@@ -122,6 +121,8 @@ def test_hostile_bytes_through_a_pseudo_terminal(profile: Profile) -> None:
 
 def main() -> None:
     """Feed the driver so many lines, and the readers a quarter as many; print the memory used, and how jobs ended."""
+    import resource  # not on Windows
+
     goal = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     ends: Counter[str] = Counter()
     lines, seed, start = 0, 0, time.monotonic()
@@ -132,9 +133,7 @@ def main() -> None:
             ends[end.split(";")[0].split(" but says")[0]] += 1
         read_many(PROFILES[share % 4], goal // 40, seed=share)
         mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{lines:,} lines in {seed:,} jobs, {time.monotonic() - start:.0f} s, at most {mib:.0f} MiB", flush=True
-        )
+        print(f"{lines:,} lines in {seed:,} jobs, {time.monotonic() - start:.0f} s, at most {mib:.0f} MiB", flush=True)
     for end, count in ends.most_common(30):
         print(f"{count:6}  {end}")
 
