@@ -62,18 +62,18 @@ def plot(
             program = read_job(file, profile)
             if port is not None:
                 _refuse_to_forget(path, again)
-                journal = stack.enter_context(Journal.create(path, program, profile))
-        if port is None:
-            port = stack.enter_context(VirtualPlotter(profile)).port
-        plotter = stack.enter_context(Plotter.connect(port, profile))
+        at = port or stack.enter_context(VirtualPlotter(profile)).port
+        plotter = stack.enter_context(Plotter.connect(at, profile))
         if home:
             plotter.home()
+        if journal is None and port is not None:  # not before there is a plotter: an old journal may still be needed
+            journal = stack.enter_context(Journal.create(path, program, profile))
         with bar(f"plotting {file.name}") as update:
             done = _attended(plotter, program, journal, update, whole)
     x, y, _ = parked(profile)
     report(
         {
-            "port": port,
+            "port": at,
             "finished": done.finished,
             "strokes_drawn": done.strokes_drawn,
             "strokes": done.strokes,

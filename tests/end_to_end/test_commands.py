@@ -195,7 +195,7 @@ def test_models_and_machines_are_listed_and_shown(plotbot: Run, tmp_path: Path) 
     assert "held-out loss" in plotbot("models", "show", "cat", at=tmp_path).stdout
     assert "ice cream" in plotbot("models", "show", "everything", at=tmp_path).stdout
     listed = json.loads(plotbot("machine", "list", "--json", at=tmp_path).stdout)
-    assert set(listed) == {"virtual", "grbl-servo", "grbl-z"}
+    assert set(listed) == {"virtual", "grbl-servo", "grbl-z", "grblhal", "fluidnc", "marlin-servo", "marlin-z"}
     assert json.loads(plotbot("machine", "show", "grbl-z", "--json", at=tmp_path).stdout)["pen"]["kind"] == "z"
 
 
