@@ -74,6 +74,11 @@ class Interpreter(Protocol):
         """What the machine does on a line, in order. Raises GcodeError and then leaves the state as it was."""
         ...
 
+    @property
+    def restorable(self) -> bool:
+        """Whether `modes` can bring a machine into this state: GRBL enters the mode of an arc by drawing one only."""
+        ...
+
     def modes(self) -> list[str]:
         """Lines that bring a machine that was just reset into this state, without a move and without the pen."""
         ...

@@ -10,9 +10,9 @@ import math
 from bisect import bisect_right
 from itertools import accumulate
 
-from gcode.actions import GcodeError, Move, Vec3
+from gcode.actions import Action, Dwell, GcodeError, Move, Spindle, Vec3
 from gcode.dialects import interpreter as interpreter_for
-from gcode.pen import number, pen_lines, with_heights
+from gcode.pen import dwell, number, pen_lines, with_heights
 from gcode.profile import Pen, Profile
 from gcode.program import Program, parked, trace
 from gcode.transport import PlotterError
@@ -73,7 +73,11 @@ class Course:
         return float(self.strokes[self.drawn(place)][0]) if self.down(place) else place
 
     def settled(self, place: float) -> float:
-        """The place, moved past the lift of a stroke that lacks nothing else: a dot is not made twice."""
+        """The place, moved past the lift of a stroke that lacks nothing else: a dot is not made twice. In an action of
+        the pen, which is done or not, it moves back to its start."""
+        i = int(place)
+        if place > i and not isinstance(self.steps[i].action, Move):
+            place = float(i)
         if not self.down(place):
             return place
         stroke = min(self.drawn(place), len(self.strokes) - 1)
@@ -102,27 +106,39 @@ class Course:
         that comes next. The way there is made with the pen up; `pen` has the heights to use from here on."""
         i = int(place)
         block = self.steps[i].block if i < len(self.steps) else len(self.program.blocks)
-        marlin = self.profile.controller == "marlin"
-        profile = self.profile
-        reader = interpreter_for(profile, parked(profile))
-        cut = place > self.firsts[block]  # within a block: what is left of it is written anew
-        for one in self.program.blocks[: block + cut]:
+        reader = interpreter_for(self.profile, parked(self.profile))
+        following = block + (place > self.firsts[block])  # what is left of a block that was cut is written anew
+        for one in self.program.blocks[:following]:
             reader.execute(one.text)
-        x, y, z = self.point(place)
-        up = [with_heights(line, profile, pen) for line in pen_lines(profile, down=False)]
-        fast = f"F{number(math.hypot(*profile.max_rate[:2]))}" if marlin else ""
-        lines = ["G21", "G90", *up, f"G0X{number(x)}Y{number(y)}{fast}"]
+        while not reader.restorable and following < len(self.program.blocks):
+            reader.execute(self.program.blocks[following].text)
+            following += 1
+        x, y, _ = self.point(place)
+        lines = ["G21", "G90", *pen_lines(self.profile, down=False), f"G0X{number(x)}Y{number(y)}{self._fast}"]
         if self.down(place):
-            lines += [with_heights(line, profile, pen) for line in pen_lines(profile, down=True)]
-        if cut:
-            for step in self.steps[i : self.firsts[block + 1]]:
-                if isinstance(step.action, Move):
-                    x, y, z = step.action.target
-                    height = f"Z{number(z)}" if profile.pen.kind == "z" else ""
-                    feed = fast if step.action.rapid else f"F{number(step.action.feed)}"
-                    text = f"G{0 if step.action.rapid else 1}X{number(x)}Y{number(y)}{height}{feed}"
-                    lines.append(with_heights(text, profile, pen))
-        return [*lines, *reader.modes()], block + cut
+            lines += pen_lines(self.profile, down=True)
+        lines += [text for step in self.steps[i : self.firsts[following]] if (text := self._written(step.action))]
+        lines = [with_heights(line, self.profile, pen) for line in lines]
+        return [*lines, *reader.modes()], following
+
+    @property
+    def _fast(self) -> str:
+        """The feed of a rapid, which Marlin has to be told."""
+        return f"F{number(math.hypot(*self.profile.max_rate[:2]))}" if self.profile.controller == "marlin" else ""
+
+    def _written(self, action: Action) -> str:
+        """A step in absolute mm."""
+        if isinstance(action, Dwell):
+            return dwell(self.profile, action.seconds)
+        if isinstance(action, Spindle):
+            marlin = self.profile.controller == "marlin"
+            return f"M280P{self.profile.pen.servo}S{number(action.speed)}" if marlin else f"M3S{number(action.speed)}"
+        if not isinstance(action, Move):
+            return ""
+        x, y, z = action.target
+        height = f"Z{number(z)}" if self.profile.pen.kind == "z" else ""
+        feed = self._fast if action.rapid else f"F{number(action.feed)}"
+        return f"G{0 if action.rapid else 1}X{number(x)}Y{number(y)}{height}{feed}"
 
 
 def _between(start: Vec3, end: Vec3, share: float) -> Vec3:

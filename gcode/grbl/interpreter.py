@@ -150,6 +150,11 @@ class GrblInterpreter:
             f"M{self.spindle} M{self.coolant} T{self.tool} F{self.feed:.0f} S{self.speed:.0f}"
         )
 
+    @property
+    def restorable(self) -> bool:
+        """An arc's mode is not: G2 and G3 are refused without an end."""
+        return self.motion not in (2, 3)
+
     def modes(self) -> list[str]:
         """The lines that set these modes after a reset; where there is an offset the head must be at `position`."""
         unit = MM_PER_INCH if self.inches else 1.0
@@ -159,7 +164,8 @@ class GrblInterpreter:
             lines.append("G92" + "".join(f"{axis}{(p - o) / unit:.4f}" for axis, p, o in here))
         if self.feed:
             lines.append(f"F{self.feed / unit:.4f}")
-        lines.append(f"G{self.motion}")
+        if self.restorable:
+            lines.append(f"G{self.motion}")
         return lines
 
     def execute(self, line: str) -> list[Action]:

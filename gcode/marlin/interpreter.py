@@ -102,6 +102,11 @@ class MarlinInterpreter:
             return f"{line[0].upper()}{line[1:LINE_LIMIT]}"
         return re.sub(r"\s", "", line).upper()
 
+    @property
+    def restorable(self) -> bool:
+        """Marlin keeps no mode of motion."""
+        return True
+
     def modes(self) -> list[str]:
         """The lines that set these modes after a reset; where there is an offset the head must be at `position`."""
         unit = MM_PER_INCH if self.inches else 1.0

@@ -118,6 +118,21 @@ def test_a_job_that_was_cut_off_is_finished(cut: str, resets: bool, profile: Pro
             go_on(machine, path)
 
 
+def test_a_stroke_that_was_cut_can_be_drawn_again_whole(tmp_path: Path) -> None:
+    program, path = write_program(MEANT, PROFILE), tmp_path / "job.journal"
+    with VirtualPlotter(PROFILE, 20.0) as machine:
+        with (
+            Journal.create(path, program, PROFILE) as journal,
+            Plotter.connect(machine.port, PROFILE, QUICK) as plotter,
+        ):
+            plotter.plot(program, when(amid(machine, 1), lambda: CUTS["cancel"](machine, plotter)), journal)
+        part = machine.ink
+        assert go_on(machine, path, whole=True).finished
+        again = machine.ink[len(part) :]
+        same_ink(again, MEANT[len(part) - 1 :])
+        same_ink(part[:-1], MEANT[: len(part) - 1])
+
+
 @pytest.mark.parametrize("cut", ["cancel", "reset", "unplugged"])
 def test_marlin_finishes_its_jobs_too(cut: str, tmp_path: Path) -> None:
     program, path = write_program(MEANT, MARLIN), tmp_path / "job.journal"
