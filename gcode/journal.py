@@ -12,7 +12,7 @@ import json
 import math
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -35,8 +35,8 @@ class Stop:
     `place` is the last place that the machine is known to have reached and `sent` how far it may have gone on with what
     it had been sent. `offset` is what the program's coordinates lacked of the machine's, and `position` where the
     machine stood at the end (mm, machine coordinates): None where the end was not seen, or the position was lost.
-    `drift` is how far a board that had restarted moved the head before it was stopped, mm. `finished`: there is nothing
-    left to draw. `crashed`: the session has no end, so that the machine has drawn what it had.
+    `drift` is how far a board that had restarted moved the head before it was stopped, mm. `lifted`: the
+    pen was. `finished`: there is nothing left to draw. `crashed`: the session has no end, so that the machine has drawn what it had.
     """
 
     place: float
@@ -44,6 +44,7 @@ class Stop:
     offset: Vec3
     position: Vec3 | None
     drift: Vec3
+    lifted: bool
     finished: bool
     crashed: bool
 
@@ -118,10 +119,9 @@ class Journal:
             self._place = place
             self._write({"at": round(place, 5)})
 
-    def end(self, place: float, position: Vec3 | None, finished: bool, why: str, drift: Vec3 = (0.0, 0.0, 0.0)) -> None:
-        """A session ends at a place; `position`, `drift` and `finished` are as in `Stop`."""
-        record = {"end": place, "position": position, "drift": drift, "finished": finished, "why": why}
-        self._write(record, sync=True)
+    def end(self, stop: Stop, why: str) -> None:
+        """A session ends as `stop` says."""
+        self._write({"end": asdict(stop), "why": why}, sync=True)
 
     def _write(self, record: dict[str, Any], sync: bool = False) -> None:
         self._file.write(json.dumps(record) + "\n")
@@ -142,30 +142,25 @@ def read_journal(path: Path) -> tuple[Program, Profile, Stop]:
         raise JournalError(f"{path}: there is no journal of a job here ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{path}: is not the journal of a job.") from error
-    place = sent = 0.0
-    offset: Vec3 = (0.0, 0.0, 0.0)
-    drift: Vec3 = (0.0, 0.0, 0.0)
-    position: Vec3 | None = None
-    finished, crashed = False, False
+    stop = Stop(0.0, 0.0, (0.0, 0.0, 0.0), None, (0.0, 0.0, 0.0), lifted=True, finished=False, crashed=False)
     for text in records[:-1]:  # what follows the last line end was cut short
         try:
-            record = json.loads(text)
-        except ValueError as error:
+            stop = _after(stop, json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise JournalError(f"{path}: is damaged at {text[:40]!r}; it cannot be gone on with.") from error
-        if "begin" in record:
-            place = sent = record["begin"]
-            x, y, z = record["offset"]
-            offset, position, crashed = (x, y, z), None, True
-        elif "sent" in record:
-            sent = record["sent"]
-        elif "at" in record:
-            place = record["at"]
-        elif "end" in record:
-            place, finished, crashed = record["end"], record["finished"], False
-            position = tuple(record["position"]) if record["position"] else None
-            x, y, z = record["drift"]
-            drift = (x, y, z)
-    return program, profile, Stop(place, max(sent, place), offset, position, drift, finished, crashed)
+    return program, profile, replace(stop, sent=max(stop.sent, stop.place))
+
+
+def _after(stop: Stop, record: dict[str, Any]) -> Stop:
+    """What is known after one more record."""
+    if "begin" in record:
+        x, y, z = record["offset"]
+        place = record["begin"]
+        return Stop(place, place, (x, y, z), None, (0.0, 0.0, 0.0), lifted=False, finished=False, crashed=True)
+    if "end" in record:
+        values: dict[str, Any] = record["end"]
+        return Stop(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return replace(stop, place=record.get("at", stop.place), sent=record.get("sent", stop.sent))
 
 
 def _profile(table: dict[str, Any]) -> Profile:

@@ -45,7 +45,8 @@ def recover(
         board.unlock()
     here = _minus(found.position, stop.offset)
     known = _remembers(found.position, here, course, stop)
-    lift(board, plotter.profile, here[2] if known else None)
+    if known or not stop.lifted or plotter.profile.pen.kind == "servo":  # a Z pen of unknown height is not lifted twice
+        lift(board, plotter.profile, here[2] if known else None)
     offset = stop.offset
     if known:
         place = _place(course, stop, here, ON_THE_WAY, flat=False)

@@ -16,7 +16,7 @@ from typing import Literal
 from gcode.actions import Vec3
 from gcode.board import Board, Broken, Event, LinesLostError, Refused, Report, Taken
 from gcode.course import Course
-from gcode.journal import Journal
+from gcode.journal import Journal, Stop
 from gcode.pace import Pace
 from gcode.pen import pen_lines
 from gcode.profile import Pen, Profile
@@ -169,7 +169,7 @@ class Session:
             raise
         self.settled = True
         if self._journal is not None:
-            self._journal.end(self._job.place, self._report.position, True, "finished")
+            self._journal.end(self._stood(True, finished=True), "finished")
         return self._outcome(True, began)
 
     def _outcome(self, finished: bool, began: float) -> Outcome:
@@ -302,12 +302,16 @@ class Session:
         if self._doubtful is not None:
             self._job.place = min(self._job.place, self._doubtful)
         if self._journal is not None:
-            position = self._report.position
-            drift = position if self._board.restarted else (0.0, 0.0, 0.0)
-            known = lifted and self._board.known
-            self._journal.end(self._job.place, position if known else None, False, why, drift)
+            self._journal.end(self._stood(lifted, finished=False), why)
         pen = "the pen is up" if lifted else "the pen could not be lifted: lift it by hand"
         return lifted, f"{self._drawn} of {len(self._course.strokes)} strokes are drawn and {pen}"
+
+    def _stood(self, lifted: bool, finished: bool) -> Stop:
+        """How the job is left, for its journal."""
+        board, job, position = self._board, self._job, self._report.position
+        known = position if lifted and board.known else None
+        drift = position if board.restarted else (0.0, 0.0, 0.0)
+        return Stop(job.place, job.sent, self._offset, known, drift, lifted, finished, crashed=False)
 
     def _stop_and_lift(self) -> bool:
         """Stop, forget what is queued, lift the pen; False where the machine did not follow."""
