@@ -36,7 +36,8 @@ class Stop:
     it had been sent. `offset` is what the program's coordinates lacked of the machine's, and `position` where the
     machine stood at the end (mm, machine coordinates): None where the end was not seen, or the position was lost.
     `drift` is how far a board that had restarted moved the head before it was stopped, mm. `lifted`: the
-    pen was. `finished`: there is nothing left to draw. `crashed`: the session has no end, so that the machine has drawn what it had.
+    pen was. `finished`: there is nothing left to draw. `crashed`: the session has no end, so that the machine has drawn
+    what it had.
     """
 
     place: float
@@ -158,8 +159,9 @@ def _after(stop: Stop, record: dict[str, Any]) -> Stop:
         place = record["begin"]
         return Stop(place, place, (x, y, z), None, (0.0, 0.0, 0.0), lifted=False, finished=False, crashed=True)
     if "end" in record:
-        values: dict[str, Any] = record["end"]
-        return Stop(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        told = record["end"].items()
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told}
+        return Stop(**values)
     return replace(stop, place=record.get("at", stop.place), sent=record.get("sent", stop.sent))
 
 
