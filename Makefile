@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/plotbot draw cat -n 12 --paper a4 --seed 1 --out out/demo
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term:skip-covered
 	$(BIN)/coverage report --include='gcode/*,models/strokes.py' --fail-under=90 > /dev/null
 
 lint: .venv/ready-dev
