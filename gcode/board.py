@@ -32,6 +32,7 @@ class Timing:
     home: float = 120.0  # for homing
     silence: float = 5.0  # of unanswered status queries until the machine counts as gone
     idle: float = 4.0  # of standing still with lines unanswered until these count as lost
+    stuck: float = 30.0  # of running without a move or an answer until the board counts as broken
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,9 @@ class GrblBoard(Board):
         self._said = ""
         self._deaf = False  # an alarm may leave the board deaf to all but a reset
         self._polled = -math.inf
-        self._queries = self._idle = 0  # unanswered in a row; reports of standing still with lines unanswered, in a row
+        # In a row: queries unanswered; reports of standing idle with lines unanswered; of running and staying in place.
+        self._queries = self._idle = self._stuck = 0
+        self._seen: Vec3 | None = None
 
     # ---- connecting ----
 
@@ -143,7 +145,7 @@ class GrblBoard(Board):
                 if not self._unanswered:
                     raise PlotterError("The plotter answers more than it was asked: another program talks to it, too")
                 self._bytes -= len(self._unanswered.popleft()) + 1
-                self._idle = 0
+                self._idle = self._stuck = 0
                 return Taken() if isinstance(reply, Ok) else Refused(str(reply))
             case Alarm():
                 return Broken(f"The plotter stopped itself with {reply}")
@@ -155,6 +157,8 @@ class GrblBoard(Board):
                 if (report := self._report(reply)) is None:
                     return None
                 self._idle = self._idle + 1 if report.state == "idle" and self._unanswered else 0
+                self._stuck = self._stuck + 1 if (report.state, report.position) == ("run", self._seen) else 0
+                self._seen = report.position
                 return report
         return None
 
@@ -213,6 +217,10 @@ class GrblBoard(Board):
             raise PlotterError(
                 f"The plotter has not answered for {self.timing.silence:g} s; check its power and its cable"
             )
+        if self._stuck > (self.timing.stuck + wait) / self.timing.poll:
+            raise PlotterError(
+                f"The plotter says that it runs, and has not moved for {self.timing.stuck:g} s; switch it off and on"
+            )
         if self._idle > (self.timing.idle + wait) / self.timing.poll:
             raise LinesLostError("The plotter stands still and has lost part of what was sent; try a better cable")
 
@@ -267,7 +275,7 @@ class GrblBoard(Board):
         """`!`, wait for Hold:0, then 0x18: no alarm, the position survives, and what is queued is gone."""
         self._unanswered.clear()
         self._bytes = 0
-        self._idle = self._queries = 0
+        self._idle = self._queries = self._stuck = 0
         restarted = self.restarted
         known = self.known and (self._deaf or self._come_to_rest())
         self.write(RESET)

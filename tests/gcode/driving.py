@@ -21,7 +21,7 @@ from gcode.virtual.machine import VirtualPlotter
 PROFILE = load_profile("virtual")
 Z_PROFILE = load_profile("grbl-z")
 MARLIN = load_profile("marlin-servo")
-QUICK = Timing(poll=0.02, banner=0.5, answer=2.0, hold=2.0, silence=0.5, idle=0.3)
+QUICK = Timing(poll=0.02, banner=0.5, answer=2.0, hold=2.0, silence=0.5, idle=0.3, stuck=0.5)
 PEN_UP = "M3S60G4P.15"
 
 Line = NDArray[np.float64]

@@ -17,6 +17,7 @@ from gcode.transport import PlotterError, open_port
 from gcode.virtual.machine import VirtualPlotter
 from gcode.writing import write_program
 from tests.gcode.driving import (
+    LONG,
     PEN_UP,
     PROFILE,
     QUICK,
@@ -78,6 +79,18 @@ def test_a_machine_that_falls_silent() -> None:
         with pytest.raises(PlotterError, match=r"has not answered for 0\.5 s") as error:
             plotter.plot(write_program(scribble(30), PROFILE), cut)
     assert "could not be lifted" in one_sentence(error)
+
+
+def test_a_machine_that_says_it_runs_and_does_not() -> None:
+    with plotting(speed=20.0) as (machine, plotter):
+
+        def jam() -> None:
+            machine.grbl.advance = lambda seconds: None  # type: ignore[method-assign]
+
+        amid = when(lambda _: machine.pen_down and 50.0 < machine.position[0] < 300.0, jam)
+        with pytest.raises(PlotterError, match=r"says that it runs, and has not moved for 0\.5 s") as error:
+            plotter.plot(write_program(LONG, PROFILE), amid)
+    one_sentence(error)
 
 
 def test_a_lost_line_is_noticed() -> None:
