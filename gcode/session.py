@@ -89,6 +89,7 @@ class Session:
         self._report = _idle(board)
         self._offset = self._report.offset if offset is None else offset
         self._activity: Activity = "drawing"
+        self._still = False  # the machine has said that it stands, and the job is at a stop
         self._doubtful: float | None = None  # a place behind which not all that was meant is drawn
         self._shown: tuple[object, ...] = ()
         self._pausing, self._at_once, self._cancelled = threading.Event(), threading.Event(), threading.Event()
@@ -211,8 +212,8 @@ class Session:
         """Feed the machine's buffer, count its answers and watch it; returns with the machine at rest and the pen up:
         at the end, at a question, at a pause."""
         job, board = self._job, self._board
-        still = False
-        while not (job.at_rest and still):
+        self._still = False
+        while not self._still:
             if self._cancelled.is_set():
                 raise CancelledError
             if self._at_once.is_set():
@@ -227,7 +228,6 @@ class Session:
             before = self._drawn, self._report
             for event in board.listen():
                 self._heed(event)
-            still = job.at_rest and self._report.state == "idle"
             board.tend(job.oldest.wait if job.oldest else 0.0)
             if self._journal is not None and before != (self._drawn, self._report):
                 self._journal.at(job.place)
@@ -249,6 +249,7 @@ class Session:
                 raise PlotterError(event.why)
             case Report():
                 self._report = event
+                self._still = job.at_rest and event.state == "idle"
                 job.seen_at(self._work(event.position), ON_THE_WAY)
 
     def _stand(self) -> None:
