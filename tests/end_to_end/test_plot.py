@@ -126,6 +126,32 @@ def test_a_person_pauses_changes_the_pen_moves_the_head_and_goes_on(tmp_path: Pa
 
 
 @pty_only
+def test_a_plotter_that_has_lost_its_place_is_brought_to_its_mark(tmp_path: Path) -> None:
+    """kill -9 of the program, on a board that restarts when its port is opened."""
+    meant = scribble(12, 30)
+    write_program(meant, PROFILE).save(tmp_path / "job.gcode")
+    with VirtualPlotter(PROFILE, 20.0, resets_when_opened=True) as machine:
+        killed = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
+        while len(machine.ink) < 4:
+            assert killed.run.poll() is None
+            threading.Event().wait(0.005)
+        killed.run.kill()
+        killed.leave()
+        while machine.connected or machine.moving:
+            threading.Event().wait(0.005)
+        person = Terminal("plot", "job.gcode", "--port", machine.port, "--resume", at=tmp_path)
+        person.until("to the mark> ")
+        assert not machine.pen_down
+        x, y, _ = machine.firmware.paper.true(machine.position)
+        person.type(f"x{-x:.4f} y{-y:.4f}")
+        person.until("to the mark> ")
+        person.type("")
+        assert person.leave() == 0, person.said
+        assert "Going on: by the way to the mark." in person.said
+        same_ink(machine.ink, meant)
+
+
+@pty_only
 def test_a_pause_at_once_cuts_a_stroke_and_joins_it_again(tmp_path: Path) -> None:
     meant = [np.array([[20.0, 20.0], [700.0, 20.0], [700.0, 500.0]])]
     write_program(meant, PROFILE).save(tmp_path / "job.gcode")
