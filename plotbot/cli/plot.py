@@ -97,17 +97,20 @@ def _attended(plotter: Plotter, program: Program, journal: Journal | None, updat
     start, offset = 0.0, None
     if journal is not None and journal.stop is not None:
         found = recover(plotter, Course(program, journal.profile), journal.stop, person.mark, whole)
-        typer.echo(f"Going on: {found.how}.", err=True)
+        with update.aside():
+            typer.echo(f"Going on: {found.how}.", err=True)
         start, offset = found.start, found.offset
     try:
         with person.listening():
             return plotter.plot(program, person.watch, journal, start, offset)
     except KeyboardInterrupt:
-        typer.echo("Stopped; the pen is up.", err=True)
-        _say_how_to_go_on(journal)
+        with update.aside():
+            typer.echo("Stopped; the pen is up.", err=True)
+            _say_how_to_go_on(journal)
         raise
     except PlotterError:
-        _say_how_to_go_on(journal)
+        with update.aside():
+            _say_how_to_go_on(journal)
         raise
 
 
