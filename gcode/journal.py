@@ -103,6 +103,11 @@ class Journal:
         """Close the file; a session without `end` counts as crashed."""
         self._file.close()
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the job was ever sent."""
+        return self.stop is not None or self._sent > 0.0
+
     def begin(self, place: float, offset: Vec3) -> None:
         """A session begins at a place, with the program's zero at `offset`, mm in machine coordinates."""
         self._place = self._sent = place

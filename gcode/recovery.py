@@ -77,7 +77,8 @@ def _remembers(position: Vec3, here: Vec3, course: Course, stop: Stop) -> bool:
     if stop.position is not None:
         return math.dist(position, stop.position) <= ON_THE_WAY
     restarted = math.dist(position, (0.0, 0.0, 0.0)) == 0.0
-    return stop.crashed and not restarted and _place(course, stop, here, ON_THE_WAY, flat=False) is not None
+    unheard = stop.crashed or not stop.lifted  # nobody has seen it stop
+    return unheard and not restarted and _place(course, stop, here, ON_THE_WAY, flat=False) is not None
 
 
 def _place(course: Course, stop: Stop, here: Vec3, tolerance: float, flat: bool) -> float | None:

@@ -273,7 +273,7 @@ class Session:
             self._job.answer_question()
 
     def _doing(self) -> tuple[Activity, str]:
-        if self._report.state == "hold":
+        if self._report.state == "hold" and self._report.still:
             return "held", "held by the plotter's own hold button: release it there, or go on here"
         if self._report.state == "door":
             return "held", "the plotter's door is open: close it, then go on"

@@ -83,15 +83,18 @@ class Attendant:
         """Show how far the job is; where it stands, ask."""
         remark = f"{now.strokes_drawn}/{now.strokes} strokes, {span(now.seconds_left)} left"
         self._update(now.share, f"{remark}  {now.why}" if now.why else remark)
-        if now.activity not in ("paused", "asking"):
+        if now.activity not in ("paused", "asking", "held"):
             return
         if not sys.stdin.isatty():
+            if now.activity == "held":  # somebody may come to the machine
+                return
             if self._needed:
                 raise PlotterError(f"The job asks for a person ({now.why}), and none is at the terminal")
             self._plotter.resume()
             return
         with self._update.aside():
-            typer.echo(f"\n{remark}; {now.why}; the pen is up. Enter goes on, ? helps.", err=True)
+            pen = "stop ends the job" if now.activity == "held" else "the pen is up"
+            typer.echo(f"\n{remark}; {now.why}; {pen}. Enter goes on, ? helps.", err=True)
             going = self._converse("> ")
         signal.signal(signal.SIGINT, self._interrupted)
         self._plotter.resume() if going else self._plotter.cancel()

@@ -115,7 +115,7 @@ def _attended(plotter: Plotter, program: Program, journal: Journal | None, updat
 
 
 def _say_how_to_go_on(journal: Journal | None) -> None:
-    if journal is not None:
+    if journal is not None and journal.begun:
         typer.echo(f"To go on with this job: plotbot plot --resume {journal.path} --port ...", err=True)
 
 

@@ -173,6 +173,22 @@ def test_a_pause_at_once_cuts_a_stroke_and_joins_it_again(tmp_path: Path) -> Non
 
 
 @pty_only
+def test_a_plotter_held_by_its_own_button_is_gone_on_with_from_the_terminal(tmp_path: Path) -> None:
+    meant = scribble(8, 20)
+    write_program(meant, PROFILE).save(tmp_path / "job.gcode")
+    with VirtualPlotter(PROFILE, 10.0) as machine:
+        person = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
+        while len(machine.ink) < 3:
+            assert person.run.poll() is None
+            threading.Event().wait(0.005)
+        machine.hold_button()
+        person.until("release it there, or go on here; stop ends the job. Enter goes on")
+        person.type("")
+        assert person.leave() == 0, person.said
+        same_ink(machine.ink, meant)
+
+
+@pty_only
 def test_a_layer_is_a_pen_and_the_plotter_asks_for_it(tmp_path: Path) -> None:
     layers = [Layer("black", scribble(3)), Layer("red", scribble(3, seed=2))]
     write_layers(layers, PROFILE).save(tmp_path / "job.gcode")
