@@ -53,9 +53,9 @@ def redundant_words(text: str) -> list[str]:
 def follows(stroke: list[tuple[float, float]], line: NDArray[np.float64], decimals: int) -> bool:
     """Whether the ink goes from point to point of the line, each rounded, and leaves out only what lies within half
     of the last decimal of its way, in order."""
-    unit = 10.0**-decimals
-    points = [(round(x / unit), round(y / unit)) for x, y in line.tolist()]
-    vertices = [(round(x / unit), round(y / unit)) for x, y in stroke]
+    scale = 10**decimals
+    points = [(round(x * scale), round(y * scale)) for x, y in line.tolist()]  # as it was rounded, ties included
+    vertices = [(round(x * scale), round(y * scale)) for x, y in stroke]
     if vertices[0] != points[0]:
         return False
     places = {0}
