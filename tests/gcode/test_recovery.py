@@ -190,7 +190,7 @@ def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile
         kills = 0
         while True:
             drawn = length(machine.ink) if machine.ink else 0.0
-            enough = drawn + chance.uniform(0.05, 0.3) * whole
+            enough = drawn + chance.uniform(0.05, 0.16) * whole
             run = subprocess.Popen(
                 [sys.executable, "-c", ALONE, machine.port, str(path)],
                 stdin=subprocess.PIPE,
@@ -214,6 +214,6 @@ def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile
             while machine.connected or machine.moving:  # a sender that comes at once would cut it off: another test
                 threading.Event().wait(0.002)
         assert run.returncode == 0
-        assert kills >= 4
+        assert kills >= 5  # 20 of the four together
         same_ink(machine.ink, meant, 0.05 * kills)
         assert read_journal(path)[2].finished
