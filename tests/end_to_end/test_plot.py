@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,13 @@ from tests.gcode.test_recovery import same_ink
 PROFILE = load_profile("virtual")
 
 
+def until_begun(machine: VirtualPlotter, strokes: int, run: subprocess.Popen[Any]) -> None:
+    """Wait until the pen has come down for so many strokes; the command must be running all the time."""
+    while len(machine.ink) < strokes:
+        assert run.poll() is None
+        threading.Event().wait(0.005)
+
+
 def test_a_job_stopped_by_ctrl_c_is_refused_then_finished(plotbot: Run, tmp_path: Path) -> None:
     meant = scribble(20, 30)
     write_program(meant, PROFILE).save(tmp_path / "job.gcode")
@@ -32,9 +40,7 @@ def test_a_job_stopped_by_ctrl_c_is_refused_then_finished(plotbot: Run, tmp_path
         with subprocess.Popen(
             command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as run:
-            while len(machine.ink) < 6:
-                assert run.poll() is None
-                threading.Event().wait(0.005)
+            until_begun(machine, 6, run)
             run.send_signal(signal.SIGINT)
             assert run.stderr is not None
             said = run.stderr.read()
@@ -93,9 +99,7 @@ def test_a_person_pauses_changes_the_pen_moves_the_head_and_goes_on(tmp_path: Pa
     write_program(meant, PROFILE).save(tmp_path / "job.gcode")
     with VirtualPlotter(PROFILE, 10.0) as machine:
         person = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
-        while len(machine.ink) < 3:
-            assert person.run.poll() is None
-            threading.Event().wait(0.005)
+        until_begun(machine, 3, person.run)
         person.run.send_signal(signal.SIGINT)
         person.until("paused; the pen is up. Enter goes on, ? helps.")
         assert not machine.pen_down
@@ -132,9 +136,7 @@ def test_a_plotter_that_has_lost_its_place_is_brought_to_its_mark(tmp_path: Path
     write_program(meant, PROFILE).save(tmp_path / "job.gcode")
     with VirtualPlotter(PROFILE, 20.0, resets_when_opened=True) as machine:
         killed = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
-        while len(machine.ink) < 4:
-            assert killed.run.poll() is None
-            threading.Event().wait(0.005)
+        until_begun(machine, 4, killed.run)
         killed.run.kill()
         killed.leave()
         while machine.connected or machine.moving:
@@ -178,9 +180,7 @@ def test_a_plotter_held_by_its_own_button_is_gone_on_with_from_the_terminal(tmp_
     write_program(meant, PROFILE).save(tmp_path / "job.gcode")
     with VirtualPlotter(PROFILE, 10.0) as machine:
         person = Terminal("plot", "job.gcode", "--port", machine.port, at=tmp_path)
-        while len(machine.ink) < 3:
-            assert person.run.poll() is None
-            threading.Event().wait(0.005)
+        until_begun(machine, 3, person.run)
         machine.hold_button()
         person.until("release it there, or go on here; stop ends the job. Enter goes on")
         person.type("")
