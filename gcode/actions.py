@@ -10,6 +10,11 @@ Vec3 = tuple[float, float, float]
 MM_PER_INCH = 25.4
 
 
+def minus(a: Vec3, b: Vec3) -> Vec3:
+    """The difference of two places."""
+    return (a[0] - b[0], a[1] - b[1], a[2] - b[2])
+
+
 class GcodeError(ValueError):
     """A line that the machine refuses: `code` is GRBL's error number, 0 in Marlin; the message says it in words."""
 

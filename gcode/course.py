@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from gcode.actions import Action, Dwell, GcodeError, Move, Spindle, Vec3
 from gcode.dialects import interpreter as interpreter_for
-from gcode.pen import dwell, number, pen_lines, with_heights
+from gcode.pen import dwell, number, pen_lines, rapid_feed, with_heights
 from gcode.profile import Pen, Profile
 from gcode.program import Program, parked, trace
 from gcode.transport import PlotterError
@@ -114,17 +114,17 @@ class Course:
             reader.execute(self.program.blocks[following].text)
             following += 1
         x, y, _ = self.point(place)
-        lines = ["G21", "G90", *pen_lines(self.profile, down=False), f"G0X{number(x)}Y{number(y)}{self._fast}"]
+        lines = [
+            "G21",
+            "G90",
+            *pen_lines(self.profile, down=False),
+            f"G0X{number(x)}Y{number(y)}{rapid_feed(self.profile)}",
+        ]
         if self.down(place):
             lines += pen_lines(self.profile, down=True)
         lines += [text for step in self.steps[i : self.firsts[following]] if (text := self._written(step.action))]
         lines = [with_heights(line, self.profile, pen) for line in lines]
         return [*lines, *reader.modes()], following
-
-    @property
-    def _fast(self) -> str:
-        """The feed of a rapid, which Marlin has to be told."""
-        return f"F{number(math.hypot(*self.profile.max_rate[:2]))}" if self.profile.controller == "marlin" else ""
 
     def _written(self, action: Action) -> str:
         """A step in absolute mm."""
@@ -137,7 +137,7 @@ class Course:
             return ""
         x, y, z = action.target
         height = f"Z{number(z)}" if self.profile.pen.kind == "z" else ""
-        feed = self._fast if action.rapid else f"F{number(action.feed)}"
+        feed = rapid_feed(self.profile) if action.rapid else f"F{number(action.feed)}"
         return f"G{0 if action.rapid else 1}X{number(x)}Y{number(y)}{height}{feed}"
 
 

@@ -12,7 +12,7 @@ the ticks in which a firmware cuts a block into steps, and a serial line too slo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gcode.actions import Dwell, Move, Pause, Vec3
 from gcode.grbl.replies import SLOTS
 from gcode.profile import Profile
-from gcode.program import RELOAD, Program, parked, trace
+from gcode.program import RELOAD, Program, Step, parked, trace
 
 Steps = tuple[int, int, int]
 
@@ -252,6 +252,14 @@ def timetable(
     `feed_override` on the feed of programmed moves, `rapid_override` on rapids, as GRBL's real-time overrides.
     Raises GcodeError on a line that the machine refuses.
     """
+    here = parked(profile) if start is None else start
+    return timetable_of(trace(program, profile, start), profile, here, feed_override, rapid_override)
+
+
+def timetable_of(
+    steps: Iterable[Step], profile: Profile, start: Vec3, feed_override: float = 1.0, rapid_override: float = 1.0
+) -> Timetable:
+    """The timetable of steps that were traced already, from a machine that stands at `start`; see `timetable`."""
     seconds: list[float] = []
     moves: list[PlannerBlock | None] = []
     exits: list[float] = []
@@ -259,20 +267,20 @@ def timetable(
     blocks: list[int] = []
     lifts = 0
     run: list[PlannerBlock] = []  # the moves since the last full stop, and which steps they are
-    steps: list[int] = []
-    position = to_steps(parked(profile) if start is None else start, profile)
+    places: list[int] = []
+    position = to_steps(start, profile)
 
     def stop() -> None:
         speeds = plan(run, profile)
-        for i, step in enumerate(steps):
+        for i, step in enumerate(places):
             exits[step] = speeds[i + 1]
             seconds[step] = block_time(run[i], speeds[i], speeds[i + 1])
         if profile.controller == "marlin" and 0 < len(run) < 3:
-            seconds[steps[0]] += FIRST_MOVE_SECONDS
+            seconds[places[0]] += FIRST_MOVE_SECONDS
         run.clear()
-        steps.clear()
+        places.clear()
 
-    for index, action, was_down, down in trace(program, profile, start):
+    for index, action, was_down, down in steps:
         lifts += down and not was_down
         taken = 0.0
         move: PlannerBlock | None = None
@@ -285,7 +293,7 @@ def timetable(
                 if position[:2] == target[:2]:
                     kind = "lift"
                 run.append(move)
-                steps.append(len(seconds))
+                places.append(len(seconds))
                 position = target
         else:
             stop()
@@ -348,17 +356,6 @@ def _strokes(program: Program, plan: Timetable) -> NDArray[np.int64]:
     """The stroke of each step, -1 for none."""
     strokes = np.array([-1 if block.stroke is None else block.stroke for block in program.blocks], np.int64)
     return strokes[plan.blocks]
-
-
-def schedule(
-    program: Program,
-    profile: Profile,
-    start: Vec3 | None = None,
-    feed_override: float = 1.0,
-    rapid_override: float = 1.0,
-) -> NDArray[np.float64]:
-    """When each step of `trace(program, profile, start)` ends, s from the job's start, (S,); see `timetable`."""
-    return timetable(program, profile, start, feed_override, rapid_override).ends
 
 
 def estimate(program: Program, profile: Profile, start: Vec3 | None = None) -> Estimate:

@@ -7,17 +7,16 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from gcode.motion import schedule
-from gcode.profile import Profile
-from gcode.program import Program
+from gcode.course import Course
+from gcode.motion import timetable_of
 
 
 class Pace:
-    """The seconds of a program, step by step, under the `overrides` in force (percent of feeds and of rapids)."""
+    """The seconds of a course, step by step, under the `overrides` in force (percent of feeds and of rapids)."""
 
-    def __init__(self, program: Program, profile: Profile) -> None:
-        """Plan the program's motion. Raises GcodeError on a block that the machine refuses."""
-        self._program, self._profile = program, profile
+    def __init__(self, course: Course) -> None:
+        """Plan the course's motion."""
+        self._course = course
         self.overrides = (100, 100)
         self._planned = self._now = self._plan()
 
@@ -44,7 +43,9 @@ class Pace:
     def _plan(self) -> NDArray[np.float64]:
         """Seconds at the places 0, 1, 2, ... (S + 1,)."""
         feed, rapid = self.overrides
-        return np.concatenate(([0.0], schedule(self._program, self._profile, None, feed / 100.0, rapid / 100.0)))
+        course = self._course
+        plan = timetable_of(course.steps, course.profile, course.point(0.0), feed / 100.0, rapid / 100.0)
+        return np.concatenate(([0.0], plan.ends))
 
 
 def _at(seconds: NDArray[np.float64], place: float) -> float:

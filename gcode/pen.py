@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from gcode.profile import Pen, Profile
@@ -58,6 +59,11 @@ def with_heights(line: str, profile: Profile, pen: Pen) -> str:
         return f"{word}{number(pen.up + share * (pen.down - pen.up))}"
 
     return re.sub(rf"{word}([+-]?[\d.]+)", changed, line)
+
+
+def rapid_feed(profile: Profile) -> str:
+    """The F word of a rapid: Marlin has one feed for rapids and lines, so a rapid asks for what the axes can do."""
+    return f"F{math.ceil(math.hypot(*profile.max_rate[:2]))}" if profile.controller == "marlin" else ""
 
 
 def dwell(profile: Profile, seconds: float) -> str:

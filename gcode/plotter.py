@@ -93,8 +93,9 @@ class Plotter:
         Raises PlotterError, one sentence, on everything that can go wrong; then, and on Ctrl-C and any error of
         `progress`, the machine is stopped and the pen lifted first, as long as it still listens.
         """
-        self._session = session = Session(self.board, self.profile, program, progress, journal, start, offset)
-        self._talking = session.talking
+        self._session = session = Session(
+            self.board, self.profile, program, progress, journal, start, offset, self._talking
+        )
         try:
             return session.run()
         finally:

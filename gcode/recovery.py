@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gcode.actions import Vec3
+from gcode.actions import Vec3, minus
 from gcode.course import Course
 from gcode.journal import Stop
 from gcode.plotter import Plotter
@@ -43,24 +43,24 @@ def recover(
     found = board.still(math.inf)
     if found.state == "alarm":
         board.unlock()
-    here = _minus(found.position, stop.offset)
-    known = _remembers(found.position, here, course, stop)
+    here = minus(found.position, stop.offset)
+    place = _remembered(found.position, here, course, stop)
+    known = place is not None
     if known or not stop.lifted or plotter.profile.pen.kind == "servo":  # a Z pen of unknown height is not lifted twice
         lift(board, plotter.profile, here[2] if known else None)
     offset = stop.offset
     if known:
-        place = _place(course, stop, here, ON_THE_WAY, flat=False)
         how = "the plotter knows where it stopped"
     elif board.homes:
         plotter.home()
-        place, how = None, "the plotter has found its zero again by its switches"
+        how = "the plotter has found its zero again by its switches"
     elif mark is not None:
         before = board.where().position
         mark(plotter)
         after = board.where().position
-        offset = _minus(after, parked(plotter.profile))
+        offset = minus(after, parked(plotter.profile))
         moved = math.dist(before[:2], after[:2]) > 0.0
-        stopped = _minus(_minus(before, stop.drift), offset)
+        stopped = minus(minus(before, stop.drift), offset)
         place = _place(course, stop, stopped, BY_EYE, flat=True) if moved else None
         how = "by the way to the mark" if place is not None else "by the mark"
     else:
@@ -72,13 +72,15 @@ def recover(
     return Recovery(course.stroke_start(place) if whole else place, offset, how)
 
 
-def _remembers(position: Vec3, here: Vec3, course: Course, stop: Stop) -> bool:
-    """Whether the machine's position is the one it had when the job stopped. A board that restarted says 0, 0, 0."""
+def _remembered(position: Vec3, here: Vec3, course: Course, stop: Stop) -> float | None:
+    """The place where a machine stands that still counts as when the job stopped; None for one that has lost count. A
+    board that restarted says 0, 0, 0."""
     if stop.position is not None:
-        return math.dist(position, stop.position) <= ON_THE_WAY
-    restarted = math.dist(position, (0.0, 0.0, 0.0)) == 0.0
-    unheard = stop.crashed or not stop.lifted  # nobody has seen it stop
-    return unheard and not restarted and _place(course, stop, here, ON_THE_WAY, flat=False) is not None
+        remembers = math.dist(position, stop.position) <= ON_THE_WAY
+    else:
+        restarted = math.dist(position, (0.0, 0.0, 0.0)) == 0.0
+        remembers = (stop.crashed or not stop.lifted) and not restarted  # nobody has seen it stop
+    return _place(course, stop, here, ON_THE_WAY, flat=False) if remembers else None
 
 
 def _place(course: Course, stop: Stop, here: Vec3, tolerance: float, flat: bool) -> float | None:
@@ -91,8 +93,3 @@ def _place(course: Course, stop: Stop, here: Vec3, tolerance: float, flat: bool)
     if apart <= ON_THE_WAY:
         return stop.sent
     return course.locate(here, stop.place, stop.sent, tolerance, flat)
-
-
-def _minus(a: Vec3, b: Vec3) -> Vec3:
-    x, y, z = (p - q for p, q in zip(a, b, strict=True))
-    return (x, y, z)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gcode.actions import Vec3
+from gcode.actions import Vec3, minus
 from gcode.board import Board, Broken, Event, LinesLostError, Refused, Report, Taken
 from gcode.course import Course
 from gcode.journal import Journal, Stop
@@ -58,15 +58,14 @@ class Outcome:
     seconds: float
 
 
-class CancelledError(Exception):
+class _CancelledError(Exception):
     """`cancel` was called."""
 
 
 class Session:
     """A program on its way to paper. `run` does it all; the rest may be called from other threads, or from `progress`.
 
-    `talking` is held by whoever sends lines or reads answers. `settled`: the pen is up, or could not be lifted; it is
-    not where a second Ctrl-C cut the attempt short.
+    `settled`: the pen is up, or could not be lifted; it is not where a second Ctrl-C cut the attempt short.
     """
 
     def __init__(
@@ -78,14 +77,16 @@ class Session:
         journal: Journal | None,
         start: float,
         offset: Vec3 | None,
+        talking: threading.RLock,
     ) -> None:
-        """Plan the program; nothing is sent. `start` and `offset` are as `Plotter.plot` has them."""
-        self._board, self._profile = board, profile
+        """Plan the program; nothing is sent. `start` and `offset` are as `Plotter.plot` has them; `talking` is held by
+        whoever sends lines or reads answers."""
+        self._board = board
         self._tell = progress
         self._journal = journal
         self._course = Course(program, profile)
         self._job = Job(self._course, board.ring, board.DRAIN, board.MARK, start)
-        self._pace = Pace(program, profile)
+        self._pace = Pace(self._course)
         self._report = _idle(board)
         self._offset = self._report.offset if offset is None else offset
         self._activity: Activity = "drawing"
@@ -96,7 +97,7 @@ class Session:
         self._answered = threading.Event()
         self._live = False  # resume and cancel may press the machine's buttons; changed by whoever may press them
         self._buttons = threading.Lock()
-        self.talking = threading.RLock()
+        self._talking = talking
         self.touched = start > 0.0 or offset is not None  # the head is not where the job left it, or counts otherwise
         self.settled = True
 
@@ -132,7 +133,6 @@ class Session:
     def set_pen(self, pen: Pen) -> None:
         """The heights of the pen from the next line on."""
         self._job.pen = pen
-        self._profile = replace(self._profile, pen=pen)
 
     def override(self, feed: int | None, rapid: int | None) -> None:
         """The percentages of feeds and of rapids, each as it was if None."""
@@ -153,7 +153,7 @@ class Session:
             self._journal.begin(self._job.place, self._offset)
         try:
             self._draw()
-        except CancelledError:
+        except _CancelledError:
             lifted, left = self._leave("cancelled")
             if not lifted:
                 raise PlotterError(f"Cancelled, but {left}.") from None
@@ -192,7 +192,7 @@ class Session:
             if self._job.done and not self.touched:
                 self._let_press(False)
                 if self._cancelled.is_set():  # too late to stop anything, but the machine is in hold now
-                    raise CancelledError
+                    raise _CancelledError
                 return
             self._stand()
 
@@ -215,7 +215,7 @@ class Session:
         self._still = False
         while not self._still:
             if self._cancelled.is_set():
-                raise CancelledError
+                raise _CancelledError
             if self._at_once.is_set():
                 if not self._stop_and_lift():
                     raise PlotterError("The plotter does not stop")
@@ -261,13 +261,13 @@ class Session:
         self._show((question or "the program asks for a pause (M0)") if asking else "paused")
         while (asking or self._pausing.is_set()) and not self._answered.is_set():
             if self._cancelled.is_set():
-                raise CancelledError
-            with self.talking:
+                raise _CancelledError
+            with self._talking:
                 for event in self._board.listen():
                     if isinstance(event, Broken):
                         raise PlotterError(event.why)
                 self._board.tend(0.0)
-        with self.talking:
+        with self._talking:
             self._activity = "drawing"
         if asking:
             self._job.answer_question()
@@ -291,8 +291,7 @@ class Session:
 
     def _work(self, position: Vec3) -> Vec3:
         """A place in machine coordinates as the job counts."""
-        x, y, z = (p - o for p, o in zip(position, self._offset, strict=True))
-        return (x, y, z)
+        return minus(position, self._offset)
 
     # ---- stopping ----
 
@@ -325,7 +324,7 @@ class Session:
             if self._board.known:
                 self._job.seen_at(self._work(position), ON_THE_WAY)
                 height = self._work(position)[2]
-            lift(self._board, self._profile, height)
+            lift(self._board, replace(self._course.profile, pen=self._job.pen), height)
             self._report = self._board.where()
         except PlotterError:
             return False

@@ -89,7 +89,8 @@ def line_bytes(program: Program, profile: Profile) -> NDArray[np.int64]:
 def _busiest(sizes: NDArray[np.int64], plan: Timetable) -> float:
     """The most bytes whose lines end within any one second of the plan."""
     # A line without a step is needed with the next that has one.
-    ends = plan.ends[np.minimum(np.searchsorted(plan.blocks, np.arange(len(sizes)), side="right"), len(plan.ends)) - 1]
+    last = np.searchsorted(plan.blocks, np.arange(len(sizes)), side="right")
+    ends = plan.ends[np.minimum(last, len(plan.seconds)) - 1]
     sums = np.concatenate([[0], np.cumsum(sizes)])
     since = np.searchsorted(ends, ends - 1.0, side="right")
     return float(np.max(sums[1:] - sums[since], initial=0))

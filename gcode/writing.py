@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from gcode.care import SLOW_END_FEED, Care, cut, length_of, reloads, slow_tail
 from gcode.motion import stroke_seconds, timetable
-from gcode.pen import number, pen_lines
+from gcode.pen import number, pen_lines, rapid_feed
 from gcode.profile import Profile
 from gcode.program import RELOAD, Block, Polyline, Program, WorkAreaError
 
@@ -208,10 +208,10 @@ class _Writer:
         self.blocks: list[Block] = []
         self.in_force: dict[str, str] = {}
         self.words: dict[int, str] = {}
-        # Marlin takes one command a line, and remembers one feed for rapids and lines: rapids as fast as axes can.
+        # Marlin takes one command a line.
         for line in ("G21", "G90") if self.marlin else ("G21G90G17G94",):
             self.blocks.append(Block(line, None))
-        self.rapid = f"F{math.ceil(math.hypot(*profile.max_rate[:2]))}" if self.marlin else ""
+        self.rapid = rapid_feed(profile)
         self.draw_feed = f"F{number(profile.draw_feed)}"
         self.slow_feed = f"F{number(profile.draw_feed * SLOW_END_FEED)}"
         self._pen(False, None)

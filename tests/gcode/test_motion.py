@@ -23,7 +23,6 @@ from gcode.motion import (
     limit_along,
     plan,
     planner_block,
-    schedule,
     stroke_seconds,
     timetable,
     to_steps,
@@ -211,7 +210,7 @@ def test_the_schedule_says_when_each_step_ends() -> None:
     to, back, line = 2 * math.sqrt(30 / A), 130 / RAPID + RAPID / A, 100 / V + V / A
     first = V / A + (40 - 0.5 * V * V / A) / V  # the 40 mm are left at full speed
     parts = [0.0, 0.15, to, 0.0, 0.15, first, line - first, 0.0, 0.15, back]
-    ends = schedule(written, PROFILE)
+    ends = timetable(written, PROFILE).ends
     assert len(ends) == len(list(trace(written, PROFILE)))
     assert ends == pytest.approx(np.cumsum(parts), rel=1e-12)
 
