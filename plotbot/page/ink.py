@@ -13,7 +13,7 @@ import shapely
 from PIL import Image, ImageDraw
 
 from plotbot.files import write_beside
-from plotbot.page.joining import is_dot
+from plotbot.lines.joining import is_dot
 from plotbot.page.svg import Group, svg_bytes
 from plotbot.units import InputError
 

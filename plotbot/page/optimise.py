@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gcode.profile import Profile
-from plotbot.page.joining import join_strokes
+from plotbot.lines.joining import join_strokes
 from plotbot.page.layout import page_size, to_lines
 from plotbot.page.toolpath import from_toolpath, to_toolpath
-from plotbot.page.travel import order_strokes, travel_mm
+from plotbot.lines.travel import order_strokes, travel_mm
 
 if TYPE_CHECKING:
     import numpy as np

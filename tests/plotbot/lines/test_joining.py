@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plotbot.page.joining import is_dot, join_strokes
+from plotbot.lines.joining import is_dot, join_strokes
 from plotbot.page.layout import document_lines, read_page
 from plotbot.units import InputError
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plotbot.page.layout import document_lines, read_page
-from plotbot.page.travel import order_strokes, travel_mm
+from plotbot.lines.travel import order_strokes, travel_mm
 from plotbot.units import InputError
 
 HOME = (0.0, 0.0)

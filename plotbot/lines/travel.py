@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.spatial import KDTree
 
-from plotbot.page.joining import link_ends
+from plotbot.lines.joining import link_ends
 from plotbot.units import InputError
 
 # Nearest ends tried at each level of a move: a move swaps at most one travel edge more than there are.
