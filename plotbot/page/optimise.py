@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from gcode.profile import Profile
 from plotbot.lines.joining import join_strokes
+from plotbot.lines.travel import order_strokes, travel_mm
 from plotbot.page.layout import page_size, to_lines
 from plotbot.page.toolpath import from_toolpath, to_toolpath
-from plotbot.lines.travel import order_strokes, travel_mm
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plotbot.page.layout import document_lines, read_page
 from plotbot.lines.travel import order_strokes, travel_mm
+from plotbot.page.layout import document_lines, read_page
 from plotbot.units import InputError
 
 HOME = (0.0, 0.0)
