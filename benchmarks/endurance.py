@@ -26,7 +26,7 @@ from gcode.profile import load_profile
 from gcode.program import Program
 from gcode.session import Progress
 from gcode.writing import write_program
-from plotbot.page.layout import read_page
+from plotbot.page.reading import read_page
 from plotbot.page.toolpath import to_toolpath
 
 PROFILE = load_profile("grbl-servo")

@@ -34,7 +34,8 @@ from models.sampling import pen_temperature_for, sample
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 from plotbot.lines.joining import is_dot, join_strokes
 from plotbot.lines.travel import order_strokes, travel_mm
-from plotbot.page.layout import document_lines, read_page
+from plotbot.page.layout import document_lines
+from plotbot.page.reading import read_page
 from plotbot.page.toolpath import to_toolpath
 from plotbot.plotting import simulate
 from plotbot.units import InputError

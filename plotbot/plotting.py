@@ -20,7 +20,7 @@ from gcode.virtual.machine import VirtualPlotter
 from gcode.wire import Wire, wire
 from gcode.writing import write_layers, write_program
 from plotbot.page.ink import distance
-from plotbot.page.layout import read_page
+from plotbot.page.reading import read_page
 from plotbot.page.toolpath import to_toolpath
 from plotbot.units import InputError
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from models import strokes
 from models.readers import LIMIT, SUFFIXES, read
 from plotbot.files import write_beside
-from plotbot.page.layout import document_lines, page_size, read_page
+from plotbot.page.layout import document_lines, page_size
+from plotbot.page.reading import read_page
 from plotbot.units import InputError
 
 Sketch = list[np.ndarray]  # polylines (N, 2), y down

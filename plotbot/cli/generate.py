@@ -34,8 +34,9 @@ def sample(
     from models.checkpoint import load_model
     from models.sampling import sample_finished
     from plotbot.page.ink import write_ink_png
-    from plotbot.page.layout import document_lines, grid, write_page
+    from plotbot.page.layout import document_lines, grid
     from plotbot.page.paper import paper_size
+    from plotbot.page.svg import write_page
     from plotbot.sketches import write_sketches
     from plotbot.units import parse_length
 

@@ -45,9 +45,10 @@ def draw(
     from models.sampling import sample_finished
     from plotbot.files import write_beside
     from plotbot.page.ink import write_ink_png, write_ink_svg
-    from plotbot.page.layout import grid, write_page
+    from plotbot.page.layout import grid
     from plotbot.page.optimise import optimise
     from plotbot.page.paper import paper_size
+    from plotbot.page.svg import write_page
     from plotbot.page.toolpath import from_toolpath, to_toolpath
     from plotbot.plotting import simulate
     from plotbot.progress import bar
@@ -107,9 +108,11 @@ def page(
 ) -> None:
     """Make a page that is quick to plot: sketches laid on paper, or an SVG as it is; joined and ordered."""
     from gcode.profile import load_profile
-    from plotbot.page.layout import grid, read_page, write_page
+    from plotbot.page.layout import grid
     from plotbot.page.optimise import optimise
     from plotbot.page.paper import paper_size
+    from plotbot.page.reading import read_page
+    from plotbot.page.svg import write_page
     from plotbot.sketches import read_sketches
     from plotbot.units import InputError, parse_length
 
@@ -146,7 +149,7 @@ def gcode(
     from gcode.motion import estimate
     from gcode.profile import load_profile
     from gcode.writing import write_layers
-    from plotbot.page.layout import read_page
+    from plotbot.page.reading import read_page
     from plotbot.page.toolpath import to_toolpath
     from plotbot.units import InputError
 

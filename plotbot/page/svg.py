@@ -1,12 +1,21 @@
-"""SVG text in mm: the same lines give the same bytes."""
+"""Pages written as SVG in mm: the same lines give the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
+import vpype
+
+from plotbot.files import write_beside
+from plotbot.page.layout import document_lines, page_size
+from plotbot.units import MM_PER_PX
+
+# The width of a pen that the Document says nothing about, mm.
+DEFAULT_PEN_MM = 0.3
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,22 @@ class Group:
     colour: str = "#000000"
     colours: Sequence[str] = ()
     name: str = ""
+
+
+def write_page(document: vpype.Document, path: Path) -> None:
+    """Write the Document as SVG in mm with its page size, an Inkscape layer per pen; always the same bytes.
+
+    Coordinates are rounded to 0.001 mm. The file is written beside ``path`` and then renamed. Raises
+    InputError where the page has no size or the file cannot be written.
+    """
+    groups = []
+    for layer, lines in document_lines(document).items():
+        pen_px = document.layers[layer].property("vp_pen_width")
+        pen = DEFAULT_PEN_MM if pen_px is None else pen_px * MM_PER_PX
+        colour = vpype.Color(document.layers[layer].property("vp_color") or "black").as_hex()
+        name = document.layers[layer].property("vp_name") or ""
+        groups.append(Group(layer, lines, pen, colour, name=name))
+    write_beside(path, svg_bytes(page_size(document), groups))
 
 
 def svg_bytes(size: tuple[float, float], groups: Iterable[Group]) -> bytes:

@@ -21,7 +21,8 @@ from models import strokes
 from models.checkpoint import TrainedModel, save_model
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 from plotbot.cli import main
-from plotbot.page.layout import document_lines, page_size, read_page
+from plotbot.page.layout import document_lines, page_size
+from plotbot.page.reading import read_page
 from plotbot.sketches import read_sketches, write_sketches
 
 Run = Callable[..., tuple[int, str]]

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from plotbot.page.ink import Deviation, distance, write_ink_png, write_ink_svg
-from plotbot.page.layout import document_lines, page_size, read_page
+from plotbot.page.layout import document_lines, page_size
+from plotbot.page.reading import read_page
 from plotbot.units import InputError
 
 SIZE = (60.0, 40.0)

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plotbot.page.layout import document_lines, grid, page_size, read_page, write_page
+from plotbot.page.layout import document_lines, grid, page_size
+from plotbot.page.reading import read_page
+from plotbot.page.svg import write_page
 from plotbot.units import InputError
 
 A4 = (210.0, 297.0)

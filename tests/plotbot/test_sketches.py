@@ -16,7 +16,9 @@ from shapely import LineString, Point
 
 from models import strokes
 from models.readers import DataError
-from plotbot.page.layout import document_lines, grid, read_page, write_page
+from plotbot.page.layout import document_lines, grid
+from plotbot.page.reading import read_page
+from plotbot.page.svg import write_page
 from plotbot.sketches import Given, Sketch, read_given, read_sketches, write_sketches
 from plotbot.units import InputError
 

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcode.profile import Profile, load_profile
-from plotbot.page.layout import grid, read_page, write_page
+from plotbot.page.layout import grid
 from plotbot.page.optimise import optimise
+from plotbot.page.reading import read_page
+from plotbot.page.svg import write_page
 from plotbot.page.toolpath import from_toolpath, to_toolpath
 from plotbot.units import MM_PER_PX, InputError
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plotbot.lines.joining import is_dot, join_strokes
-from plotbot.page.layout import document_lines, read_page
+from plotbot.page.layout import document_lines
+from plotbot.page.reading import read_page
 from plotbot.units import InputError
 
 TOLERANCE = 0.3

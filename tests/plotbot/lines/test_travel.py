@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plotbot.lines.travel import order_strokes, travel_mm
-from plotbot.page.layout import document_lines, read_page
+from plotbot.page.layout import document_lines
+from plotbot.page.reading import read_page
 from plotbot.units import InputError
 
 HOME = (0.0, 0.0)
