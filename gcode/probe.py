@@ -39,6 +39,7 @@ _SINGLES = {
     "grbl": {"junction_deviation": "$11", "width": "$130", "height": "$131"},
     "marlin": {"junction_deviation": "M205 J", "path_acceleration": "M204 T"},
 }
+_ABSURD = 1e12  # no machine has such a rate, and a number of this size is still one when it is written
 _LINE = re.compile(r"(\w+) = (\"[^\"]*\"|\[[^\]]*\]|[^\s#]+) *(#.*)?")
 
 
@@ -179,7 +180,7 @@ def nearest(found: Found) -> str:
 
 
 def told(found: Found) -> list[Told]:
-    """What of a profile the board tells; nothing that could not be meant, such as a rate of 0."""
+    """What of a profile the board tells; nothing that could not be meant, such as a rate of 0 or of 1e300."""
     marlin = found.controller == "marlin"
     names: list[tuple[str, int | None, str]] = [
         (key, axis, f"{code} {letter}" if marlin else f"${first + axis}")
@@ -191,7 +192,7 @@ def told(found: Found) -> list[Told]:
     for key, axis, setting in names:
         unit = 60.0 if setting.startswith("M203") else 1.0  # Marlin counts in mm/s
         value = found.settings.get(setting, 0.0) * unit
-        if value > 0.0:
+        if 0.0 < value < _ABSURD:
             values.append(Told(key, axis, setting, value, unit * (0.00501 if marlin else 0.000501)))
     return values
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gcode.advice import warnings
@@ -131,6 +131,7 @@ names = st.sampled_from([f"${n}" for n in (1, 10, 11, 13, 20, 22, 30, 31, 32, 33
 )
 
 
+@example("marlin-servo", {"M203 X": 1e307}, [])
 @given(
     st.sampled_from(shipped_profiles()),
     st.dictionaries(names, numbers, max_size=12),
