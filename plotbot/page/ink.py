@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import shapely
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
 from plotbot.files import write_beside
 from plotbot.lines.joining import is_dot
 from plotbot.page.svg import Group, svg_bytes
 from plotbot.units import InputError
 
-# Samples per pixel and side: 16 shades of grey on the edge of a line.
-_SUPERSAMPLE = 4
+SUPERSAMPLE = 4
+"""Samples per pixel and side: 16 shades of grey on the edge of a line."""
 # Rows drawn at a time, which bounds the memory for large sheets.
 _BAND = 256
 # Lines are compared at points no further apart than this, mm.
@@ -53,44 +53,106 @@ def write_ink_png(
 ) -> None:
     """Write ``ink``, polylines (N, 2) in page mm (N = 1: a dot), as a PNG of the sheet of ``size`` mm.
 
-    Lines are ``pen_width`` mm wide with round ends and joins, dots are discs, edges are antialiased. The picture
-    is grey without ``colours``, which are one for each line, as SVG has them. The same ink gives the same bytes.
-    Raises InputError where the file cannot be written or the picture would be empty.
+    Lines are ``pen_width`` mm wide; black without ``colours``, which are one for each line, as SVG has them. See
+    ``picture``. Raises InputError where the file cannot be written or the picture would be empty.
     """
-    width, height = (round(side / 25.4 * dpi) for side in size)
-    if width < 1 or height < 1 or pen_width <= 0:
-        raise InputError(
-            f"A picture of {size[0]:g} x {size[1]:g} mm at {dpi:g} dpi with a pen of {pen_width:g} mm "
-            "is empty: make them larger."
-        )
-    scale = _SUPERSAMPLE * dpi / 25.4
-    radius = max(pen_width * scale / 2, 0.5)
-    lines = [np.asarray(line, dtype=float) * scale for line in ink]
-    tops = [line[:, 1].min() - radius for line in lines]
-    bottoms = [line[:, 1].max() + radius for line in lines]
-    mode, colours = ("RGB", colours) if colours else ("L", ["black"] * len(lines))
-    picture = Image.new(mode, (width, height), "white")
-    for top in range(0, height, _BAND):
-        rows = min(_BAND, height - top)
-        low, high = top * _SUPERSAMPLE, (top + rows) * _SUPERSAMPLE
-        band = Image.new(mode, (width * _SUPERSAMPLE, high - low), "white")
-        draw = ImageDraw.Draw(band)
-        for line, colour, first, last in zip(lines, colours, tops, bottoms, strict=True):
-            if first <= high and last >= low:
-                _draw_line(draw, line - (0, low), radius, colour)
-        picture.paste(band.reduce(_SUPERSAMPLE), (0, top))
+    write_png(picture(size, [Group(1, ink, pen_width, colours=colours)], dpi), path, dpi)
+
+
+def write_png(image: Image.Image, path: Path, dpi: float) -> None:
+    """Write a picture that prints at its own size. Raises InputError where the file cannot be written."""
     stream = io.BytesIO()
-    picture.save(stream, "PNG", dpi=(dpi, dpi))
+    image.save(stream, "PNG", dpi=(dpi, dpi))
     write_beside(path, stream.getvalue())
 
 
-def _draw_line(draw: ImageDraw.ImageDraw, line: np.ndarray, radius: float, colour: str) -> None:
-    points = [(x, y) for x, y in line.tolist()]
-    if len(points) > 1:
-        draw.line(points, fill=colour, width=max(1, round(2 * radius)))
-    for x, y in points:
-        # Pillow's box includes its last row and column.
-        draw.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), fill=colour)
+def picture(
+    size: tuple[float, float],
+    inks: Sequence[Group],
+    dpi: float = 150,
+    paper: str = "#ffffff",
+    over: Sequence[Group] = (),
+    progress: Callable[[float, str], None] = lambda share, remark: None,
+) -> Image.Image:
+    """A sheet of (width, height) mm with its inks, each the lines of one pen, as its pen leaves them.
+
+    Lines have round ends and joins, dots are discs, edges are antialiased. Inks that cross mix as translucent ones do,
+    by multiplication; one that is lighter than the ``paper`` covers what is below it, and so does all that is ``over``
+    the inks. Colours are those that PIL.ImageColor knows; where all are grey, so is the picture. The same ink gives
+    the same pixels. ``progress`` is told the share done, 0 to 1. Raises InputError where the picture would be empty.
+    """
+    width, height = (round(side / 25.4 * dpi) for side in size)
+    for group in (*inks, *over):
+        if not group.width > 0:
+            raise InputError(f"A pen of {group.width:g} mm leaves no line: make it wider.")
+    if width < 1 or height < 1:
+        raise InputError(f"A picture of {size[0]:g} x {size[1]:g} mm at {dpi:g} dpi is empty: make it larger.")
+    scale = SUPERSAMPLE * dpi / 25.4
+    coats = [(Brush.of(group, scale), mixes(group.colour, paper)) for group in inks]
+    coats += [(Brush.of(group, scale), False) for group in over]
+    mode = picture_mode([paper, *(colour for group in (*inks, *over) for colour in group.colours or [group.colour])])
+    image = Image.new(mode, (width, height))
+    for top in range(0, height, _BAND):
+        progress(top / height, "drawn")
+        rows = min(_BAND, height - top)
+        band = Image.new(mode, (width * SUPERSAMPLE, rows * SUPERSAMPLE), paper)
+        for brush, mixing in coats:
+            within = brush.between(top * SUPERSAMPLE, (top + rows) * SUPERSAMPLE)
+            if mixing and len(within):
+                coat = Image.new(mode, band.size, "white")
+                brush.draw(coat, within, top * SUPERSAMPLE)
+                band = ImageChops.multiply(band, coat)
+            else:
+                brush.draw(band, within, top * SUPERSAMPLE)
+        image.paste(band.reduce(SUPERSAMPLE), (0, top))
+    return image
+
+
+def picture_mode(colours: Iterable[str]) -> str:
+    """Pillow's mode for a picture in these colours: L where all are grey."""
+    return "L" if all(len(set(ImageColor.getrgb(one)[:3])) == 1 for one in set(colours)) else "RGB"
+
+
+def mixes(ink: str, paper: str) -> bool:
+    """Whether an ink lets the paper through: one that is lighter than the paper cannot."""
+    return ImageColor.getcolor(ink, "L") <= ImageColor.getcolor(paper, "L")  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class Brush:
+    """Lines cut to ``segments`` (S, 4), x0 y0 x1 y1 in samples, to be drawn in their order with a ``radius``.
+
+    Each line begins with a segment without length, its round start. ``colours`` has one for each segment.
+    """
+
+    segments: np.ndarray
+    colours: list[str]
+    radius: float
+
+    @classmethod
+    def of(cls, group: Group, scale: float) -> Brush:
+        """The lines of a group, with ``scale`` samples a mm."""
+        lines = [np.asarray(line, dtype=float) * scale for line in group.lines]
+        cut = [np.hstack([np.concatenate([line[:1], line[:-1]]), line]) for line in lines]
+        of_lines = group.colours or [group.colour] * len(lines)
+        colours = [colour for line, colour in zip(lines, of_lines, strict=True) for _ in range(len(line))]
+        return cls(np.concatenate(cut) if cut else np.zeros((0, 4)), colours, max(group.width * scale / 2, 0.5))
+
+    def between(self, top: float, bottom: float) -> np.ndarray:
+        """The indices of the segments that may be seen between two rows of samples, (K,)."""
+        y = self.segments[:, 1::2]
+        seen = (y.max(axis=1) + self.radius >= top) & (y.min(axis=1) - self.radius <= bottom)
+        return np.flatnonzero(seen)
+
+    def draw(self, image: Image.Image, which: np.ndarray, top: float = 0.0) -> None:
+        """Draw some of the segments on a picture that begins at the row ``top``."""
+        draw, width, r = ImageDraw.Draw(image), max(1, round(2 * self.radius)), self.radius
+        moved = self.segments[which] - (0.0, top, 0.0, top)
+        for index, (x0, y0, x1, y1) in zip(which.tolist(), moved.tolist(), strict=True):
+            if x0 != x1 or y0 != y1:
+                draw.line((x0, y0, x1, y1), fill=self.colours[index], width=width)
+            # Pillow's box includes its last row and column.
+            draw.ellipse((x1 - r, y1 - r, x1 + r - 1, y1 + r - 1), fill=self.colours[index])
 
 
 def distance(intent: Sequence[np.ndarray], ink: Sequence[np.ndarray], tolerance_mm: float = 0.5) -> Deviation:

@@ -72,8 +72,8 @@ def test_the_svg_holds_the_ink_with_its_dots(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_nothing_is_refused(tmp_path: Path) -> None:
-    for size, pen in (((0.0, 40.0), 0.4), (SIZE, 0.0)):
-        with pytest.raises(InputError, match="make them larger"):
+    for size, pen, advice in (((0.0, 40.0), 0.4, "make it larger"), (SIZE, 0.0, "make it wider")):
+        with pytest.raises(InputError, match=advice):
             write_ink_png(LINES, size, pen, tmp_path / "ink.png")
     assert not list(tmp_path.iterdir())
 
