@@ -1,0 +1,121 @@
+"""What strokes enclose: the areas that hatching fills, and the silhouettes that hide what is behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from plotbot.lines.joining import is_dot
+from plotbot.units import InputError
+
+# Areas are computed on a grid of this step, mm, so that crossings and touching ends are the same to everybody.
+_GRID_MM = 1e-4
+
+Geometries = NDArray[np.object_]
+
+
+def enclosed(lines: Sequence[np.ndarray], gap: float = 0.05) -> shapely.Geometry:
+    """The area that the closed strokes among the polylines (N, 2), mm, enclose: polygons, or none at all.
+
+    A stroke is closed where its ends are no further apart than ``gap``, a share of its length: hand-drawn circles miss
+    by a little. A stroke that crosses itself encloses all that it goes round. Of several strokes the even-odd rule
+    decides: what lies in an odd number of them is inside, so that an eye is a hole in a face, and its pupil is not.
+    Open strokes and dots enclose nothing. Raises InputError for a coordinate that is not finite.
+    """
+    rings = [np.concatenate([line, line[:1]]) for line in _finite(lines) if _is_closed(line, gap)]
+    if not rings:
+        return shapely.MultiPolygon()
+    areas = _gone_round(np.array([shapely.linestrings(ring) for ring in rings]))
+    faces = shapely.get_parts(shapely.polygonize([shapely.union_all(shapely.boundary(areas), grid_size=_GRID_MM)]))
+    of, _ = shapely.STRtree(areas).query(shapely.point_on_surface(faces), predicate="within")
+    return shapely.union_all(faces[np.bincount(of, minlength=len(faces)) % 2 == 1])
+
+
+def silhouettes(sketches: Sequence[Sequence[np.ndarray]], gap: float = 0.1) -> Geometries:
+    """The area that each sketch covers when it is taken for opaque, as an array of polygons, some of them empty.
+
+    ``sketches``: each a list of polylines (N, 2), mm. A sketch covers all that its strokes together go round. Outlines
+    have gaps: so wherever a stroke ends, it counts as going on to every stroke of its sketch, itself included, that
+    is no further away than ``gap``, a share of the longer side of the sketch. What stays open (whiskers, a tail)
+    covers nothing. Raises InputError for a coordinate that is not finite.
+    """
+    strokes = [(sketch, line) for sketch, lines in enumerate(sketches) for line in _finite(lines) if not is_dot(line)]
+    if not strokes:
+        return np.full(len(sketches), shapely.MultiPolygon(), dtype=object)
+    of_stroke = np.array([sketch for sketch, _ in strokes])
+    lines = [line for _, line in strokes]
+    drawn = linework(lines, of_stroke, len(sketches))
+    left, top, right, bottom = shapely.bounds(drawn).T
+    reach = gap * np.maximum(right - left, bottom - top)[of_stroke]
+    bridges, of_bridge = _bridges(lines, of_stroke, reach)
+    return _gone_round(linework([*lines, *bridges], np.concatenate([of_stroke, of_stroke[of_bridge]]), len(sketches)))
+
+
+def linework(lines: Sequence[np.ndarray], of: NDArray[np.int_], count: int) -> Geometries:
+    """The polylines (N, 2) as ``count`` multilinestrings: line i belongs to number ``of[i]``. A dot is two points."""
+    result = np.full(count, shapely.MultiLineString(), dtype=object)
+    lines = [np.repeat(line, 2, axis=0) if len(line) == 1 else line for line in lines]
+    if lines:
+        points = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+        order = np.argsort(of, kind="stable")
+        shapely.multilinestrings(
+            shapely.linestrings(np.concatenate(lines), indices=points)[order], indices=of[order], out=result
+        )
+    return result
+
+
+def _finite(lines: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    if not all(np.isfinite(line).all() for line in lines):
+        raise InputError("A stroke has a coordinate that is not a finite number: correct or remove it.")
+    return lines
+
+
+def _is_closed(line: np.ndarray, gap: float) -> bool:
+    length = np.hypot(*np.diff(line, axis=0).T).sum()
+    return len(line) > 2 and not is_dot(line) and bool(np.hypot(*(line[-1] - line[0])) <= gap * length)
+
+
+def _gone_round(drawn: Geometries) -> Geometries:
+    """What each of the lines goes round, holes filled: (multi)polygons."""
+    noded = shapely.union_all(drawn[:, None], grid_size=_GRID_MM, axis=1)
+    parts, of = shapely.get_parts(shapely.build_area(noded), return_index=True)
+    filled = np.full(len(drawn), shapely.MultiPolygon(), dtype=object)
+    if len(parts):
+        shapely.multipolygons(shapely.polygons(shapely.get_exterior_ring(parts)), indices=of, out=filled)
+    # Shells may lie within each other; the union leaves the outer ones.
+    return shapely.union_all(filled[:, None], axis=1)
+
+
+def _bridges(
+    lines: Sequence[np.ndarray], of_stroke: NDArray[np.int_], reach: NDArray[np.float64]
+) -> tuple[list[np.ndarray], NDArray[np.int_]]:
+    """The shortest ways (2, 2) from both ends of each stroke to the strokes of its sketch in ``reach`` (mm, one for
+    each stroke), and the stroke that each comes from.
+
+    An end's own stroke counts from 2 reach along it: nearer, it is what leads to the end.
+    """
+    of = np.repeat(np.arange(len(lines)), [len(line) - 1 for line in lines])
+    segments = shapely.linestrings(np.concatenate([np.stack([line[:-1], line[1:]], axis=1) for line in lines]))
+    lengths = shapely.length(segments)
+    start = np.cumsum(lengths) - lengths
+    start -= start[np.searchsorted(of, of)]
+    total = np.bincount(of, lengths)
+    # Along the stroke from its first point, and from its last.
+    along = np.stack([start, total[of] - start - lengths])
+
+    ends = shapely.points(np.array([point for line in lines for point in (line[0], line[-1])]))
+    end, segment = shapely.STRtree(segments).query(ends, predicate="dwithin", distance=np.repeat(reach, 2))
+    stroke, to = end // 2, of[segment]
+    found = (of_stroke[stroke] == of_stroke[to]) & ((stroke != to) | (along[end % 2, segment] >= 2 * reach[stroke]))
+    end, segment = end[found], segment[found]
+    away = shapely.distance(ends[end], segments[segment])
+    # The nearest segment of each stroke around each end.
+    order = np.lexsort((segment, away))
+    _, first = np.unique(end[order] * len(lines) + of[segment[order]], return_index=True)
+    nearest = order[first]
+    nearest = nearest[away[nearest] > 0]
+    ways = shapely.shortest_line(ends[end[nearest]], segments[segment[nearest]])
+    return list(shapely.get_coordinates(ways).reshape(-1, 2, 2)), end[nearest] // 2
