@@ -19,6 +19,7 @@ from gcode.virtual.machine import VirtualPlotter
 from models import strokes
 from plotbot.sketches import read_sketches
 from tests.end_to_end.conftest import Run
+from tests.gcode.driving import started
 
 SQUARE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="100mm" height="100mm" viewBox="0 0 100 100">'
@@ -112,15 +113,11 @@ def plotting(tmp_path: Path, stdin: int) -> Iterator[tuple[subprocess.Popen[str]
     (tmp_path / "lines.svg").write_text(SQUARE[: SQUARE.index("<path")] + lines + "</svg>")
     with VirtualPlotter(load_profile("virtual"), speed=4.0, link="socket") as machine:
         command = [sys.executable, "-m", "plotbot", "plot", "lines.svg", "--port", machine.port]
-        running = subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
-        )
-        try:
+        pipe = subprocess.PIPE
+        with started(command, stdin=stdin, stdout=pipe, stderr=pipe, cwd=tmp_path) as running:
             while not machine.pen_down:
                 assert running.poll() is None, running.communicate()
             yield running, machine
-        finally:
-            running.kill()
 
 
 def test_ctrl_c_stops_a_plot_with_the_pen_up(tmp_path: Path) -> None:
@@ -139,12 +136,12 @@ def test_train_stops_at_ctrl_c_and_goes_on(plotbot: Run, data: Path, tmp_path: P
     recipe = "classes = ['circle']\nhidden = 24\nsteps = {}\nbatch = 20\nevaluate_every = 20\n"
     (tmp_path / "round.toml").write_text(recipe.format(1_000_000))
     command = [sys.executable, "-m", "plotbot", "train", "round.toml", "--data", ".", "--threads", "1"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    assert running.stdout
-    while "held out" not in (line := running.stdout.readline()):
-        assert line, running.stderr and running.stderr.read()
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as running:
+        assert running.stdout
+        while "held out" not in (line := running.stdout.readline()):
+            assert line, running.stderr and running.stderr.read()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "goes on from there" in said
     assert (tmp_path / "runs/round/loss.png").stat().st_size > 1000

@@ -19,7 +19,7 @@ from gcode.profile import load_profile
 from gcode.virtual.machine import VirtualPlotter
 from gcode.writing import Layer, write_layers, write_program
 from tests.end_to_end.conftest import Run
-from tests.gcode.driving import pty_only, scribble
+from tests.gcode.driving import pty_only, scribble, started
 from tests.gcode.test_recovery import same_ink
 
 PROFILE = load_profile("virtual")
@@ -37,9 +37,7 @@ def test_a_job_stopped_by_ctrl_c_is_refused_then_finished(plotbot: Run, tmp_path
     write_program(meant, PROFILE).save(tmp_path / "job.gcode")
     with VirtualPlotter(PROFILE, 20.0) as machine:
         command = [sys.executable, "-m", "plotbot", "plot", "job.gcode", "--port", machine.port]
-        with subprocess.Popen(
-            command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as run:
+        with started(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
             until_begun(machine, 6, run)
             run.send_signal(signal.SIGINT)
             assert run.stderr is not None
@@ -73,9 +71,9 @@ class Terminal:
     def until(self, words: str) -> None:
         """Read until the words have come."""
         while words not in self.said:
-            readable, _, _ = select.select([self._master], [], [], 30.0)
-            assert readable, self.said
-            self.said += os.read(self._master, 4096).decode("utf-8", "replace")
+            data = self._read()
+            assert data, self.said
+            self.said += data
 
     def type(self, words: str) -> None:
         """Type a line, and forget what was said before."""
@@ -84,13 +82,20 @@ class Terminal:
 
     def leave(self) -> int:
         """Read until the command has ended; its exit code."""
-        try:
-            while data := os.read(self._master, 4096):
-                self.said += data.decode("utf-8", "replace")
-        except OSError:
-            pass
+        while data := self._read():
+            self.said += data
         os.close(self._master)
         return self.run.wait(30.0)
+
+    def _read(self) -> str:
+        """What is said next; nothing where the command has ended. One that says nothing for a minute is killed."""
+        if not select.select([self._master], [], [], 60.0)[0]:
+            self.run.kill()
+            pytest.fail(f"nothing more was said after {self.said!r}")
+        try:
+            return os.read(self._master, 4096).decode("utf-8", "replace")
+        except OSError:  # the other end is closed
+            return ""
 
 
 @pty_only

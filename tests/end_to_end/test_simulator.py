@@ -9,18 +9,21 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import serial
 
+from tests.gcode.driving import started
+
 PORT = re.compile(r"is at (\S+?)[;,]")
 
 
-def simulator(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
+def simulator(tmp_path: Path, *options: str) -> AbstractContextManager[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "plotbot", "machine", "simulate", "--out", "ink", "--json", *options]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path)
+    return started(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=tmp_path)
 
 
 def port_of(running: subprocess.Popen[str]) -> str:
@@ -46,16 +49,13 @@ def read_line(port: serial.SerialBase, wanted: bytes) -> None:
 )
 def test_a_job_of_any_sender(tmp_path: Path, options: tuple[str, ...]) -> None:
     with simulator(tmp_path, *options) as running:
-        try:
-            with serial.serial_for_url(port_of(running), 115200, timeout=20) as port:
-                read_line(port, b"Grbl")
-                for line in ("G0X10Y10", "M3S30", "G1X20F6000", "Y15", "M3S60", "G0X30", "M3S30", "M3S60"):
-                    port.write(f"{line}\n".encode())
-                    read_line(port, b"ok")
-            running.send_signal(signal.SIGINT)
-            said, _ = running.communicate(timeout=60)
-        finally:
-            running.kill()
+        with serial.serial_for_url(port_of(running), 115200, timeout=20) as port:
+            read_line(port, b"Grbl")
+            for line in ("G0X10Y10", "M3S30", "G1X20F6000", "Y15", "M3S60", "G0X30", "M3S30", "M3S60"):
+                port.write(f"{line}\n".encode())
+                read_line(port, b"ok")
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=60)
     facts = json.loads(said)
     assert running.returncode == 0
     assert (facts["lines"], facts["strokes"], facts["drawn_mm"]) == (8, 2, 15.0)
@@ -68,21 +68,18 @@ def test_a_job_of_any_sender(tmp_path: Path, options: tuple[str, ...]) -> None:
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals")
 def test_a_cable_is_pulled_and_put_back(tmp_path: Path) -> None:
     with simulator(tmp_path, "--fault", "unplug@stroke1") as running:
-        try:
-            with serial.serial_for_url(port_of(running), 115200, timeout=20) as port:
-                read_line(port, b"Grbl")
-                port.write(b"M3S30\n")
-                with pytest.raises(serial.SerialException):
-                    read_line(port, b"never")
-            assert running.stdin is not None
-            running.stdin.write("\n")
-            running.stdin.flush()
-            with serial.serial_for_url(port_of(running), 115200, timeout=20) as port:
-                read_line(port, b"Grbl")
-            running.send_signal(signal.SIGINT)
-            said, _ = running.communicate(timeout=60)
-        finally:
-            running.kill()
+        with serial.serial_for_url(port_of(running), 115200, timeout=20) as port:
+            read_line(port, b"Grbl")
+            port.write(b"M3S30\n")
+            with pytest.raises(serial.SerialException):
+                read_line(port, b"never")
+        assert running.stdin is not None
+        running.stdin.write("\n")
+        running.stdin.flush()
+        with serial.serial_for_url(port_of(running), 115200, timeout=20) as port:
+            read_line(port, b"Grbl")
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=60)
     assert json.loads(said)["strokes"] == 1
 
 

@@ -16,6 +16,7 @@ import pytest
 from gcode.profile import Profile, load_profile
 from gcode.virtual.machine import VirtualPlotter
 from tests.end_to_end.conftest import Run
+from tests.gcode.driving import started
 
 SERVO, Z, MARLIN = load_profile("grbl-servo"), load_profile("grbl-z"), load_profile("marlin-servo")
 
@@ -145,7 +146,7 @@ def test_ctrl_c_leaves_a_jogging_machine_standing(tmp_path: Path, profile: Profi
     with VirtualPlotter(profile, speed=1.0) as machine:
         command = [sys.executable, "-m", "plotbot", "machine", "jog", "--port", machine.port]
         command += ["--machine", profile.name, "--y", "400mm"]  # four seconds
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as running:
+        with started(command, stderr=subprocess.PIPE, cwd=tmp_path) as running:
             until(lambda: machine.position[1] > 1.0)
             running.send_signal(signal.SIGINT)
             _, said = running.communicate(timeout=60)
@@ -197,9 +198,8 @@ def test_a_console_whose_cable_is_pulled(tmp_path: Path) -> None:
     with VirtualPlotter(SERVO) as machine:
         command = [sys.executable, "-m", "plotbot", "machine", "console", "--port", machine.port]
         pipe = subprocess.PIPE
-        with subprocess.Popen(
-            [*command, "--machine", "grbl-servo"], stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path
-        ) as running:
+        command += ["--machine", "grbl-servo"]
+        with started(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=tmp_path) as running:
             until(lambda: "$I" in machine.lines_received)
             machine.unplug()
             _, said = running.communicate("G0X1\n?\n", timeout=60)

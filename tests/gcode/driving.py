@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +51,16 @@ def to_line(points: Line, line: Line) -> float:
     square = np.maximum((way**2).sum(axis=1), 1e-18)
     share = np.clip(((points[:, None] - start) * way).sum(axis=2) / square, 0.0, 1.0)
     return float(np.linalg.norm(points[:, None] - (start + share[..., None] * way), axis=2).min(axis=1).max())
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that does not outlive its test: `Popen` alone waits for the end of what a failed test left running."""
+    with subprocess.Popen(command, text=True, **options) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 @contextmanager

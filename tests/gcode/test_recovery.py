@@ -22,7 +22,7 @@ from gcode.session import Outcome, Progress
 from gcode.transport import PlotterError
 from gcode.virtual.machine import VirtualPlotter
 from gcode.writing import write_program
-from tests.gcode.driving import MARLIN, PROFILE, QUICK, Z_PROFILE, Line, scribble, when
+from tests.gcode.driving import MARLIN, PROFILE, QUICK, Z_PROFILE, Line, scribble, started, when
 
 MEANT = [*scribble(3, 25), np.array([[50.0, 60.0]]), *scribble(2, 25, seed=2)]
 
@@ -191,13 +191,8 @@ def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile
         while True:
             drawn = length(machine.ink) if machine.ink else 0.0
             enough = drawn + chance.uniform(0.05, 0.16) * whole
-            run = subprocess.Popen(
-                [sys.executable, "-c", ALONE, machine.port, str(path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            with run:
+            command = [sys.executable, "-c", ALONE, machine.port, str(path)]
+            with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
                 assert run.stdin is not None
                 assert run.stdout is not None
                 if kills and resets and run.stdout.readline():
@@ -207,7 +202,6 @@ def test_a_program_that_is_killed_again_and_again(resets: bool, profile: Profile
                 while run.poll() is None and (not machine.ink or length(machine.ink) < enough):
                     threading.Event().wait(0.002)
                 over = run.poll() is not None
-                run.kill()
             if over:
                 break
             kills += 1
