@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page, plot
+from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page, plot, preview
 
 app = typer.Typer(
     name="plotbot",
@@ -29,6 +29,7 @@ for command in (
     app.command()(command)
 app.command("page")(page.page)
 app.command()(page.gcode)
+app.command()(preview.preview)
 app.command()(plot.plot)
 app.command()(machine.simulate)
 app.command()(generate.train)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,14 +56,14 @@ def write_ink_png(
     Lines are ``pen_width`` mm wide; black without ``colours``, which are one for each line, as SVG has them. See
     ``picture``. Raises InputError where the file cannot be written or the picture would be empty.
     """
-    write_png(picture(size, [Group(1, ink, pen_width, colours=colours)], dpi), path, dpi)
+    write_beside(path, png_bytes(picture(size, [Group(1, ink, pen_width, colours=colours)], dpi), dpi))
 
 
-def write_png(image: Image.Image, path: Path, dpi: float) -> None:
-    """Write a picture that prints at its own size. Raises InputError where the file cannot be written."""
+def png_bytes(image: Image.Image, dpi: float) -> bytes:
+    """A PNG that prints at its own size."""
     stream = io.BytesIO()
     image.save(stream, "PNG", dpi=(dpi, dpi))
-    write_beside(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def picture(
@@ -98,12 +98,12 @@ def picture(
         band = Image.new(mode, (width * SUPERSAMPLE, rows * SUPERSAMPLE), paper)
         for brush, mixing in coats:
             within = brush.between(top * SUPERSAMPLE, (top + rows) * SUPERSAMPLE)
-            if mixing and len(within):
+            if mixing and len(within.segments):
                 coat = Image.new(mode, band.size, "white")
-                brush.draw(coat, within, top * SUPERSAMPLE)
+                within.draw(coat, top * SUPERSAMPLE)
                 band = ImageChops.multiply(band, coat)
             else:
-                brush.draw(band, within, top * SUPERSAMPLE)
+                within.draw(band, top * SUPERSAMPLE)
         image.paste(band.reduce(SUPERSAMPLE), (0, top))
     return image
 
@@ -138,21 +138,25 @@ class Brush:
         colours = [colour for line, colour in zip(lines, of_lines, strict=True) for _ in range(len(line))]
         return cls(np.concatenate(cut) if cut else np.zeros((0, 4)), colours, max(group.width * scale / 2, 0.5))
 
-    def between(self, top: float, bottom: float) -> np.ndarray:
-        """The indices of the segments that may be seen between two rows of samples, (K,)."""
+    def between(self, top: float, bottom: float) -> Brush:
+        """What of it may be seen between two rows of samples."""
         y = self.segments[:, 1::2]
         seen = (y.max(axis=1) + self.radius >= top) & (y.min(axis=1) - self.radius <= bottom)
-        return np.flatnonzero(seen)
+        return self.only(np.flatnonzero(seen))
 
-    def draw(self, image: Image.Image, which: np.ndarray, top: float = 0.0) -> None:
-        """Draw some of the segments on a picture that begins at the row ``top``."""
+    def only(self, which: np.ndarray) -> Brush:
+        """Some of its segments, by their indices (K,)."""
+        return replace(self, segments=self.segments[which], colours=[self.colours[i] for i in which.tolist()])
+
+    def draw(self, image: Image.Image, top: float = 0.0) -> None:
+        """Draw it on a picture that begins at the row ``top``."""
         draw, width, r = ImageDraw.Draw(image), max(1, round(2 * self.radius)), self.radius
-        moved = self.segments[which] - (0.0, top, 0.0, top)
-        for index, (x0, y0, x1, y1) in zip(which.tolist(), moved.tolist(), strict=True):
+        moved = self.segments - (0.0, top, 0.0, top)
+        for colour, (x0, y0, x1, y1) in zip(self.colours, moved.tolist(), strict=True):
             if x0 != x1 or y0 != y1:
-                draw.line((x0, y0, x1, y1), fill=self.colours[index], width=width)
+                draw.line((x0, y0, x1, y1), fill=colour, width=width)
             # Pillow's box includes its last row and column.
-            draw.ellipse((x1 - r, y1 - r, x1 + r - 1, y1 + r - 1), fill=self.colours[index])
+            draw.ellipse((x1 - r, y1 - r, x1 + r - 1, y1 + r - 1), fill=colour)
 
 
 def distance(intent: Sequence[np.ndarray], ink: Sequence[np.ndarray], tolerance_mm: float = 0.5) -> Deviation:
