@@ -1,110 +1,197 @@
-"""SVG files as pages: what vpype reads of them, and the dots that it would drop."""
+"""SVG files as pages, through vpype: which of their shapes are whose pen's, and what is told of what is not drawn."""
 
 from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import svgelements
 import vpype
 
+from plotbot.page.elements import prepare, tag_of
+from plotbot.page.runs import MARK, Pens, Run, mark_runs, put
+from plotbot.page.svg import FOREIGN, MADE, NAMESPACE
 from plotbot.units import MM_PER_PX, InputError
 
 log = logging.getLogger(__name__)
 
 # Curves become segments no longer than this, mm.
 QUANTISATION_MM = 0.05
+# A filled rectangle whose edges are this near to the page's is its background.
+BACKGROUND_SLACK_PX = 0.5
 
 
-def read_page(path: Path) -> vpype.Document:
-    """An SVG file as a Document: a top-level group is a layer, curves are flattened, the page size is kept.
+def read_page(path: Path, pens: Pens = "layers") -> vpype.Document:
+    """An SVG file as a Document: curves flattened, shapes without a stroke as their outlines, the page size kept.
 
-    Dots (subpaths and lines of zero length) are kept. What lies outside the page is cut off, and a warning
-    is logged that says how much. Raises InputError where the file is missing, is not SVG, or has nothing to
-    draw.
+    ``pens`` says what a layer of the Document, that is a pen, is made of:
+
+    - ``layers``: each top-level group, which is what Inkscape's layers are. The first number in the layer's name, else
+      in its id, is the number of the pen, as for vpype, but two names are never one pen. Shapes outside of all groups
+      are in layer 1.
+    - ``groups``: the same, but groups around everything are looked through.
+    - ``colours``: one stroke colour, or fill where there is no stroke, in the order in which they first appear.
+    - ``one``: everything.
+
+    Dots (subpaths and lines of zero length) are kept. What is not drawn is said in a warning: text, images, what has
+    neither stroke nor fill, a filled background as large as the page, what lies outside the page; also looks that a
+    pen does not have, such as dashes and clipping. A page without a size in the file is taken as vpype takes it, with
+    a warning. ``document.metadata`` keeps what ``write_page`` was told of the sheet's making, and the file's own
+    metadata. Raises InputError where the file is missing, is not SVG, holds a coordinate that is not a number, or has
+    nothing to draw.
     """
+    root = _parse(path)
+    made, foreign = _made(root), _foreign(root)
     try:
-        tree = ElementTree.parse(path)
-        _draw_dots(tree.getroot())
-        stream = io.BytesIO()
-        tree.write(stream, encoding="utf-8")
-        stream.seek(0)
-        document = vpype.read_multilayer_svg(stream, QUANTISATION_MM / MM_PER_PX, crop=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the name.") from error
-    except ElementTree.ParseError as error:
-        raise InputError(f"{path}: is not a complete SVG file ({error}); save it again.") from error
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+        losses = prepare(root)
+        runs, names = mark_runs(root, pens)
+        stream = io.BytesIO(ElementTree.tostring(root))
+        keys = [MARK, "stroke", "fill"] if pens == "colours" else [MARK]
+        read = vpype.read_svg_by_attributes(stream, keys, QUANTISATION_MM / MM_PER_PX, crop=False)
+    except InputError as error:
+        raise InputError(f"{path}: {error}.") from None
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: holds a shape that cannot be read ({reason}); save it as plain SVG.") from error
-    if not all(np.isfinite(line).all() for layer in document.layers.values() for line in layer):
-        raise InputError(f"{path}: holds a coordinate that is not a finite number; correct or remove the shape.")
+    except RecursionError:
+        raise InputError(f"{path}: its groups are nested too deep; save it as plain SVG.") from None
+    _check_size(root, read, path)
+    document = _gather(read, runs, names, pens == "colours", path)
     _clip(document, path)
+    lost = losses.elements()
     if document.is_empty():
-        raise InputError(f"{path}: has nothing to draw on its page; turn text and images into paths first.")
+        only = f": only {lost}" if lost else ""
+        raise InputError(f"{path}: has nothing to draw on its page{only}; turn text and images into paths first.")
+    if lost:
+        log.warning("%s: left out, as a pen cannot draw it: %s; turn text into paths, and trace images.", path, lost)
+    if looks := losses.looks():
+        log.warning("%s: drawn plain and whole: %s.", path, looks)
+    document.set_property(MADE, made or None)
+    document.set_property(FOREIGN, foreign or None)
     return document
 
 
-def _draw_dots(root: ElementTree.Element) -> None:
-    """Turn lines and subpaths of zero length into polylines of two equal points, in place.
+def read_metadata(path: Path) -> dict[str, str]:
+    """What ``write_page`` was told of the sheet's making, such as model, seed and command; empty for other SVG files.
 
-    vpype's reader keeps the latter and drops the former.
+    Raises InputError where the file is missing or is not SVG.
     """
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if not isinstance(child.tag, str):
-                continue  # a comment
-            namespace, _, tag = child.tag.rpartition("}")
-            polyline = f"{namespace}}}polyline" if namespace else "polyline"
-            if tag == "path":
-                points = [f"{x},{y} {x},{y}" for x, y in _subpath_dots(child.get("d", ""))]
-            elif tag == "line" and all(child.get(a, "0") == child.get(b, "0") for a, b in (("x1", "x2"), ("y1", "y2"))):
-                x, y = child.get("x1", "0"), child.get("y1", "0")
-                points = [f"{x},{y} {x},{y}"]
-            elif tag == "polygon" and len(point := child.get("points", "").replace(",", " ").split()) == 2:
-                points = [" ".join(point * 2)]
-            else:
+    return _made(_parse(path))
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        root = ElementTree.parse(path).getroot()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the name.") from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InputError(f"{path}: is not a complete SVG file ({error}); save it again.") from error
+    if tag_of(root) != "svg":
+        raise InputError(f"{path}: is not an SVG file but <{tag_of(root)}>; give an SVG.")
+    return root
+
+
+def _made(root: ElementTree.Element) -> dict[str, str]:
+    return {entry.get("key", ""): entry.get("value", "") for entry in root.iter(f"{{{NAMESPACE}}}made")}
+
+
+def _foreign(root: ElementTree.Element) -> list[str]:
+    """The metadata of other programs, which may say who has drawn it and who may use it."""
+    metadata = (element for element in root if tag_of(element) == "metadata")
+    others = (
+        child for element in metadata for child in element if tag_of(child) and child.tag != f"{{{NAMESPACE}}}made"
+    )
+    return [ElementTree.tostring(child, encoding="unicode").strip() for child in others]
+
+
+def _check_size(root: ElementTree.Element, read: vpype.Document, path: Path) -> None:
+    width, height = (side * MM_PER_PX for side in read.page_size)
+    box = re.findall(r"[^\s,]+", root.get("viewBox", ""))
+    try:
+        empty = len(box) == 4 and min(float(box[2]), float(box[3])) <= 0
+    except ValueError:
+        empty = True
+    if empty or not (np.isfinite([width, height]).all() and min(width, height) > 0):
+        raise InputError(f"{path}: its page has no area; give it a width and height in mm, and a viewBox of some size.")
+    if any("%" in root.get(side, "100%") for side in ("width", "height")):
+        log.warning("%s: does not say how large it is; taken as %.4g x %.4g mm.", path, width, height)
+
+
+def _gather(
+    read: vpype.Document, runs: list[Run], names: dict[int, str], by_colour: bool, path: Path
+) -> vpype.Document:
+    """The Document of what vpype has read: its layers are runs, the result's are pens."""
+    document = vpype.Document(metadata=read.metadata)
+    colours: dict[str, int] = {}
+    for found in read.layers.values():
+        metadata = dict(found.metadata)
+        mark = int(metadata.pop(f"svg_{MARK}"))
+        # What the <svg> itself has is not said again by its layers.
+        stroke, fill = ({**read.metadata, **metadata}.get(f"svg_{name}", "none") for name in ("stroke", "fill"))
+        if stroke == "none" and fill != "none" and "vp_color" in metadata:
+            metadata["vp_color"] = _colour(fill)
+        if stroke == "none":
+            metadata.pop("svg_stroke", None)
+            if mark == 0 and _is_background(found.lines, read.page_size):
+                log.warning("%s: left out its background, a filled shape as large as the page.", path)
                 continue
-            place = list(parent).index(child)
-            for offset, text in enumerate(points, start=1):
-                kept = {k: v for k, v in child.attrib.items() if k not in ("d", "id", "points")}
-                parent.insert(place + offset, ElementTree.Element(polyline, {**kept, "points": text}))
+        known = runs[mark].lines
+        lines = found.lines if known is None else put(known, found.lines[0])
+        number = runs[mark].layer
+        if by_colour:
+            number = colours.setdefault(str(metadata.get("vp_color")), len(colours) + 1)
+        if number in document.layers:
+            metadata = dict(document.layers[number].metadata.items() & metadata.items())
+        document.add(lines, number)
+        document.layers[number].metadata = metadata
+    for number, name in names.items():
+        if number in document.layers:
+            document.layers[number].set_property("vp_name", name)
+    return document
 
 
-def _subpath_dots(d: str) -> Iterator[tuple[float, float]]:
-    """Where the path data draws dots: subpaths that draw, and only straight, and never leave their start."""
-    for subpath in svgelements.Path(d).as_subpaths():
-        drawn = [segment for segment in subpath if not isinstance(segment, svgelements.Move)]
-        if drawn and all(
-            isinstance(segment, svgelements.Line | svgelements.Close) and segment.start == segment.end
-            for segment in drawn
-        ):
-            yield float(drawn[0].end.x), float(drawn[0].end.y)
+def _colour(text: str) -> vpype.Color:
+    try:
+        return vpype.Color(text)
+    except ValueError:
+        return vpype.Color("black")  # a gradient or a pattern
+
+
+def _is_background(lines: list[np.ndarray], size: tuple[float, float]) -> bool:
+    """Whether all that a shape draws is the edge of a rectangle over the whole page, all in px."""
+    if len(lines) != 1 or len(lines[0]) < 4:
+        return False
+    points = np.column_stack([lines[0].real, lines[0].imag])
+    low, high = points.min(axis=0), points.max(axis=0)
+    at_edges = np.minimum(points - low, high - points).max() < BACKGROUND_SLACK_PX
+    return bool(at_edges and max(*low, *(np.array(size) - high)) < BACKGROUND_SLACK_PX)
 
 
 def _clip(document: vpype.Document, path: Path) -> None:
     """Cut off what lies outside the page, and say how much it was."""
     width, height = document.page_size
-    left, top, right, bottom = document.bounds() or (0, 0, 0, 0)
     # A line along the edge may come out of the file's units a rounding error beyond it.
     slack = 1e-6
-    if min(left, top, width - right, height - bottom) >= -slack:
-        return
     cut = gone = 0
     for layer in document.layers.values():
-        before = layer.lines
-        pieces = [vpype.crop(line, -slack, -slack, width + slack, height + slack) for line in before]
-        gone += sum(not piece for piece in pieces)
-        cut += sum(
-            bool(piece) and (len(piece) > 1 or not np.array_equal(piece[0], line))
-            for piece, line in zip(pieces, before, strict=True)
-        )
+        points = np.concatenate(layer.lines)
+        if not np.isfinite(points).all():
+            raise InputError(f"{path}: holds a coordinate that is not a finite number; correct or remove the shape.")
+        over = np.maximum(np.maximum(-points.real, points.real - width), np.maximum(-points.imag, points.imag - height))
+        if over.max() <= slack:
+            continue
+        starts = np.cumsum([0] + [len(line) for line in layer.lines[:-1]])
+        kept: list[np.ndarray] = []
+        for line, beyond in zip(layer.lines, np.maximum.reduceat(over, starts) > slack, strict=True):
+            pieces = vpype.crop(line, -slack, -slack, width + slack, height + slack) if beyond else [line]
+            kept += pieces
+            gone += not pieces
+            cut += bool(pieces and beyond)
         layer.filter(lambda _: False)
-        layer.extend([line for piece in pieces for line in piece])
+        layer.extend(kept)
     if cut or gone:
         log.warning(
             "%s: %d lines reach beyond the page and were cut at its edge; %d outside are left out.",

@@ -1,18 +1,13 @@
-"""Sketches on paper, and pages in SVG files."""
+"""Sketches laid on paper."""
 
 from __future__ import annotations
-
-import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plotbot.page.layout import document_lines, grid, page_size
-from plotbot.page.reading import read_page
-from plotbot.page.svg import write_page
+from plotbot.page.layout import document_lines, grid
 from plotbot.units import InputError
 
 A4 = (210.0, 297.0)
@@ -24,10 +19,6 @@ sketch = st.lists(stroke, min_size=1, max_size=4)
 def box(lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     points = np.concatenate(lines)
     return points.min(axis=0), points.max(axis=0)
-
-
-def svg(body: str, attributes: str = 'width="100mm" height="100mm" viewBox="0 0 100 100"') -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}</svg>'
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,93 +78,3 @@ def test_what_cannot_be_laid_out_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=says):
         grid(sketches, A4, margin, columns)
-
-
-def test_every_way_of_writing_a_dot_in_svg_survives_in_its_layer_and_place(tmp_path: Path) -> None:
-    path = tmp_path / "dots.svg"
-    path.write_text(
-        svg(
-            '<g id="layer3" transform="translate(1 1)"><polyline points="5,5 5,5"/><path d="M 10 10 l 0 0"/>'
-            '<path d="M20 20z"/><line x1="3" y1="4" x2="3" y2="4"/><polygon points="7,7"/>'
-            '<path id="p" d="M1 1L2 2M40 40h0M50 50L60 60"/></g><g id="layer5"><path d="m8 8h0v0z"/></g>'
-        )
-    )
-    layers = document_lines(read_page(path))
-    dots = {
-        layer: sorted(tuple(line[0].round(3)) for line in lines if (line == line[0]).all())
-        for layer, lines in layers.items()
-    }
-    assert dots == {3: [(4, 5), (6, 6), (8, 8), (11, 11), (21, 21), (41, 41)], 5: [(8, 8)]}
-    assert len(layers[3]) == 8
-
-
-def test_what_lies_outside_the_page_is_cut_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "wide.svg"
-    path.write_text(svg('<path d="M90 50H120"/><path d="M120 50h5"/><path d="M10 10h5"/><path d="M300 1h0"/>'))
-    with caplog.at_level(logging.WARNING):
-        lines = document_lines(read_page(path))[1]
-    assert sorted(float(np.ptp(line[:, 0])) for line in lines) == pytest.approx([5, 10], abs=1e-3)
-    assert "1 lines reach beyond" in caplog.text
-    assert "2 outside" in caplog.text
-
-
-@pytest.mark.parametrize("size", [(210.0, 297.0), (297.0, 420.0), (215.9, 279.4), (101.6, 152.4)])
-def test_a_line_along_the_edge_of_the_page_is_not_cut(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: tuple[float, float]
-) -> None:
-    width, height = size
-    frame = np.array([[0, 0], [width, 0], [width, height], [0, height], [0, 0]])
-    write_page(grid([[frame]], size, 0), tmp_path / "frame.svg")
-    with caplog.at_level(logging.WARNING):
-        (line,) = document_lines(read_page(tmp_path / "frame.svg"))[1]
-    assert np.abs(line - frame).max() < 0.001
-    assert not caplog.records
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (svg('<path d="M1 1L2 2"/>')[:-9], "not a complete SVG"),
-        ("", "not a complete SVG"),
-        (svg("<text>hello</text>"), "nothing to draw"),
-        (svg(""), "nothing to draw"),
-        (svg('<path d="M0 0 L 1e400 1"/>'), "not a finite number"),
-        (svg('<path d="M0 0 L nonsense"/>'), "cannot be read"),
-    ],
-)
-def test_a_bad_file_gets_one_sentence_with_its_name(tmp_path: Path, content: str, says: str) -> None:
-    path = tmp_path / "bad.svg"
-    path.write_text(content)
-    with pytest.raises(InputError, match=says) as refused:
-        read_page(path)
-    assert str(path) in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_missing_file_and_a_folder_get_a_sentence(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.svg", tmp_path):
-        with pytest.raises(InputError, match="cannot be read"):
-            read_page(path)
-
-
-def test_a_page_written_and_read_is_the_same_and_so_are_its_bytes(tmp_path: Path) -> None:
-    document = grid([[np.array([[0, 0], [3, 4.0]]), np.array([[1, 1.0]])]] * 5, A4, 12)
-    first, second = tmp_path / "a.svg", tmp_path / "b.svg"
-    write_page(document, first)
-    again = read_page(first)
-    write_page(again, second)
-    assert first.read_bytes() == second.read_bytes()
-    assert page_size(again) == pytest.approx(A4, abs=1e-3)
-    for before, after in zip(document_lines(document)[1], document_lines(again)[1], strict=True):
-        assert np.abs(before - after).max() < 0.001
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.svg", "b.svg"]
-
-
-def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    document = grid([[np.ones((2, 2))]], A4, 10)
-    with pytest.raises(InputError, match="cannot be written"):
-        write_page(document, tmp_path / "no" / "page.svg")
-    (tmp_path / "folder.svg").mkdir()
-    with pytest.raises(InputError, match="cannot be written"):
-        write_page(document, tmp_path / "folder.svg")
-    assert [file.name for file in tmp_path.iterdir()] == ["folder.svg"]
