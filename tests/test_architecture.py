@@ -14,9 +14,22 @@ OURS = {"models", "gcode", "plotbot"}
 MAY_IMPORT = {
     "models": {"models", "numpy", "torch", "safetensors"},
     "gcode": {"gcode", "numpy", "serial"},
-    "plotbot": {*OURS, "numpy", "torch", "vpype", "svgelements", "shapely", "scipy", "PIL", "rich", "typer", "serial"},
+    "plotbot": {
+        *OURS,
+        "numba",
+        "numpy",
+        "torch",
+        "vpype",
+        "svgelements",
+        "shapely",
+        "scipy",
+        "PIL",
+        "rich",
+        "typer",
+        "serial",
+    },
 }
-HEAVY = ("torch", "vpype", "scipy", "shapely", "numpy")
+HEAVY = ("torch", "vpype", "scipy", "shapely", "numba", "numpy")
 
 
 def imported(path: Path) -> set[str]:

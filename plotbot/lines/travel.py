@@ -1,233 +1,154 @@
-"""The order and direction in which strokes are drawn, so that the pen travels little between them.
-
-The tour is a cycle of strokes through home. Every end has one travel edge (to its ``mate``), and a change of
-the tour swaps the ends of a few travel edges; strokes themselves are never cut. So a k-opt move here is an
-alternating cycle t1 t2 t3 ... t2k of removed travel edges (t1, t2), (t3, t4), ... and added ones (t2, t3),
-..., (t2k, t1), as in Lin and Kernighan 1973, searched as in Helsgaun 2000: neighbour lists, positive gain, a
-queue of ends to look at.
-"""
+"""The order, direction and starting points in which strokes are drawn, so that the pen travels little between them."""
 
 from __future__ import annotations
 
+import logging
 import math
-import random
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Literal
 
 import numpy as np
-from scipy.spatial import KDTree
 
-from plotbot.lines.joining import link_ends
+from plotbot.lines.passes import improve
+from plotbot.lines.rapids import LENGTH, Rapids, travel_seconds
+from plotbot.lines.tour import Ints, Tour, greedy
 from plotbot.units import InputError
 
-# Nearest ends tried at each level of a move: a move swaps at most one travel edge more than there are.
-_BREADTH = (12, 6, 3, 2)
-# Kicks out of the first local optimum: so many at most, and each within so many strokes of the tour.
-_KICKS = 100
-_KICK_SPAN = 30
-# A gain below this is rounding noise, mm.
-_LEAST_GAIN = 1e-7
+log = logging.getLogger(__name__)
+
+Effort = Literal["fast", "normal", "best"] | float
+"""How hard to search: by name, which is the same for the same page, or for so many seconds, by the clock."""
+Progress = Callable[[float, str], None]
+"""Is told the share done, 0 to 1, and a remark."""
+
+# Kicks by effort: for each stroke, and at most.
+_KICKS = {"fast": (0, 0), "normal": (40, 40_000), "best": (400, 400_000)}
+_KICKS_AT_ONCE = 500  # a few hundredths of a second, in which no Ctrl-C is heard
+# Rough seconds on a computer of 2024: for each stroke before the first kick, and for each kick.
+_STROKE_SECONDS, _KICK_SECONDS = 7e-5, 5e-5
 
 
-def order_strokes(lines: Sequence[np.ndarray], home: tuple[float, float]) -> list[np.ndarray]:
-    """The same polylines (N, 2), in an order and direction that keep the way from and to ``home`` short.
+def order_strokes(
+    lines: Sequence[np.ndarray],
+    home: tuple[float, float],
+    rapids: Rapids = LENGTH,
+    effort: Effort = "fast",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[np.ndarray]:
+    """The same polylines (N, 2), N >= 1, mm, in an order in which the travel from ``home`` and back costs little.
 
-    All in mm. Starts from the greedy-edge tour, improves it until no move of up to five travel edges among near
-    ends is left, and kicks it out of that optimum a bounded number of times. The result is a permutation of
-    ``lines`` with some of them reversed; nothing is cut or moved. Deterministic. Raises InputError where ``home``
-    or a point is not finite.
+    Some are reversed; a closed one (its first and last point are the same) may begin at another of its vertices. The
+    ink is the same, and the travel never costs more than it did. What it costs is the time of the ``rapids``, or by
+    default its length.
+
+    ``fast`` starts from a greedy tour and makes 3-opt moves until none is left. The other efforts go on from there
+    by kicks at places of chance (``seed``), in loops that numba compiles at their first use on a computer; where it
+    cannot be imported, that is logged as a warning and the order is that of ``fast``. ``progress`` is told of the
+    kicks. Raises InputError where ``home`` or a point is not finite, and for an effort that is none.
     """
+    times, seconds = _budget(effort, len(lines))
     if not lines:
         return []
-    ends = np.array([point for line in lines for point in (line[0], line[-1])] + [home, home], dtype=float)
-    if not np.isfinite(ends).all():
+    points = np.concatenate(lines)
+    if not (np.isfinite(points).all() and np.isfinite(home).all()):
         raise InputError("A stroke or home has a coordinate that is not a finite number: correct the page.")
-    tour = _Tour(ends)
-    tour.improve(tour.order)
-    tour.kick(min(_KICKS, 2 * len(lines)))
-    # The node order starts with home; each stroke follows as (entry, exit).
-    entries = tour.order[2::2]
-    ordered = [lines[end // 2][:: -1 if end % 2 else 1] for end in entries]
-    # A cycle costs the same both ways round; start where the first line of the page comes earlier.
-    if entries.index(_entry_of(entries, 0)) > (len(entries) - 1) / 2:
-        ordered = [line[::-1] for line in reversed(ordered)]
-    return ordered
+    after = np.cumsum([len(line) for line in lines])
+    ends = np.empty((2 * len(lines) + 2, 2))
+    ends[:-2:2], ends[1:-2:2], ends[-2:] = points[np.append(0, after[:-1])], points[after - 1], home
+    closed = {i: 0 for i, line in enumerate(lines) if len(line) > 2 and (line[0] == line[-1]).all()}
+
+    given = np.arange(0, len(ends), 2, dtype=np.int32)
+    tour = Tour(ends, rapids, given)
+    cost = tour.total
+    tour.follow(greedy(tour))
+    if cost < tour.total:
+        tour.follow(given)
+    improve(tour, np.arange(len(ends), dtype=np.int32))
+    if closed:
+        moved = _begin_nearer(tour, lines, closed)
+        tour = Tour(ends, rapids, tour.order)
+        improve(tour, np.append(moved, tour.mate[moved]))
+    if times:
+        _kick(tour, times, seconds, seed, progress)
+    if closed:
+        _begin_nearer(tour, lines, closed)
+    return [_drawn(lines[end >> 1], end & 1, closed.get(end >> 1)) for end in _from_home(tour).tolist()]
+
+
+def predicted_seconds(strokes: int, effort: Effort) -> float:
+    """Roughly how long ``order_strokes`` takes, s: within a factor of three, a few seconds of imports aside."""
+    times, seconds = _budget(effort, strokes)
+    return _STROKE_SECONDS * strokes + min(_KICK_SECONDS * times, seconds)
 
 
 def travel_mm(lines: Sequence[np.ndarray], home: tuple[float, float]) -> float:
     """How far the pen travels in the air from ``home`` through the polylines (N, 2) in order and back, mm."""
-    leave = np.array([home] + [line[-1] for line in lines], dtype=float)
-    reach = np.array([line[0] for line in lines] + [home], dtype=float)
-    return float(np.hypot(*(reach - leave).T).sum())
+    return travel_seconds(lines, home, LENGTH)
 
 
-def _entry_of(entries: list[int], stroke: int) -> int:
-    return 2 * stroke if 2 * stroke in entries else 2 * stroke + 1
+def _budget(effort: Effort, strokes: int) -> tuple[float, float]:
+    """The kicks and the seconds that an effort allows: the first of them to run out ends the search."""
+    if isinstance(effort, str) and effort in _KICKS:
+        each, most = _KICKS[effort]
+        return min(each * strokes, most), math.inf
+    if isinstance(effort, str) or not 0 < effort < math.inf:
+        raise InputError(f"{effort!r} is no effort: use {', '.join(_KICKS)}, or a number of seconds above 0.")
+    return math.inf, effort
 
 
-class _Tour:
-    """A cycle of strokes, the last of which is home; ends (2n, 2) mm, numbered as in ``joining``.
+def _kick(tour: Tour, times: float, seconds: float, seed: int, progress: Progress | None) -> None:
+    """Shorten the tour by so many kicks, or for so many seconds."""
+    tell = progress or (lambda share, remark: None)
+    tell(0.0, "preparing the search, which is compiled once on each computer")
+    try:
+        from plotbot.lines.kicks import Kicks
+    except ImportError as error:
+        log.warning("numba cannot be imported (%s): the order is that of the effort `fast`.", error)
+        return
+    kicks = Kicks(tour, seed)
+    kicks(0)
+    before, start = tour.total, perf_counter()
+    done, passed = 0, 0.0
+    while done < times and passed < seconds:
+        now = int(min(_KICKS_AT_ONCE, times - done))
+        kicks(now)
+        done, passed = done + now, perf_counter() - start
+        saved = 1.0 - tour.total / before if before else 0.0
+        tell(min(max(done / times, passed / seconds), 1.0), f"travel {saved:.1%} less")
 
-    ``order`` lists the ends along the cycle, home's two first, each stroke as entry then exit.
+
+def _begin_nearer(tour: Tour, lines: Sequence[np.ndarray], closed: dict[int, int]) -> Ints:
+    """Let each closed stroke begin at the vertex that suits the strokes before and after it best.
+
+    ``closed`` maps it to the number of that vertex. Returns the ends that this moved; the tour must be made anew.
     """
-
-    def __init__(self, ends: np.ndarray) -> None:
-        self.count = len(ends)
-        self.x: list[float] = ends[:, 0].tolist()
-        self.y: list[float] = ends[:, 1].tolist()
-        self.near = _neighbours(ends)
-        self.order = _greedy_tour(ends)
-        self.position = [0] * self.count
-        for place, end in enumerate(self.order):
-            self.position[end] = place
-        self.mate = [0] * self.count
-        self.mate_mm = [0.0] * self.count
-        # What undoes the moves since it was last emptied: where, the ends there before, and the travel edges.
-        self.journal: list[tuple[int, list[int], list[tuple[int, int]]]] = []
-        for place in range(1, self.count, 2):
-            self._link(self.order[place], self.order[(place + 1) % self.count])
-
-    def improve(self, ends: Iterable[int]) -> float:
-        """Apply improving moves, from these ends and from those that a move changes, until none is left.
-
-        Returns the mm gained.
-        """
-        queue = deque(ends)
-        waiting = set(queue)
-        gained = 0.0
-        while queue:
-            end = queue.popleft()
-            waiting.remove(end)
-            swapped = [end, self.mate[end]]
-            while gain := self._search(swapped, self.mate_mm[end], 0):
-                gained += gain
-                queue.extend(other for other in swapped if other not in waiting)
-                waiting.update(swapped)
-                swapped = [end, self.mate[end]]
-        return gained
-
-    def kick(self, times: int) -> None:
-        """Swap neighbouring runs of strokes at random places, improve around, and undo what did not help.
-
-        The double bridge of Martin, Otto and Felten 1991, which no move of ``_search`` makes; kept local as in
-        Johnson and McGeoch 1997. The random places are the same every time.
-        """
-        edges = self.count // 2
-        if edges < 5:
-            return
-        places = random.Random(0)
-        for _ in range(times):
-            low = places.randrange(max(1, edges - _KICK_SPAN))
-            cuts = sorted(places.sample(range(low, min(low + _KICK_SPAN, edges)), 4))
-            # Runs b, c, d between the four cuts become d, c, b.
-            left = [self.order[2 * cut + 1] for cut in cuts]
-            a, b, c, d = left
-            to_b, to_c, to_d, on = (self.mate[end] for end in left)
-            swap = [on, a, to_d, d, to_c, c, to_b, b]
-            self.journal.clear()
-            before = sum(self.mate_mm[end] for end in left)
-            self._apply(swap)
-            gain = before - sum(self.mate_mm[end] for end in left)
-            if gain + self.improve(swap) < 0:
-                self._undo()
-
-    def _undo(self) -> None:
-        for first, ends, edges in reversed(self.journal):
-            self._place(first, ends)
-            for a, b in edges:
-                self._link(a, b)
-
-    def _search(self, t: list[int], gain: float, level: int) -> float:
-        """Extend the removed edges ``t`` = [t1, t2, ...] to an improving move and apply it; the mm gained, or 0.
-
-        ``gain``: mm removed less mm added so far.
-        """
-        x, y, mate, mate_mm = self.x, self.y, self.mate, self.mate_mm
-        x1, y1 = x[t[0]], y[t[0]]
-        for end, distance in self.near[t[-1]][: _BREADTH[level]]:
-            opened = gain - distance
-            if opened < _LEAST_GAIN:
-                break
-            if end in t:
-                continue
-            other = mate[end]
-            removed = opened + mate_mm[end]
-            t += (end, other)
-            closed = removed - math.hypot(x[other] - x1, y[other] - y1)
-            if closed > _LEAST_GAIN and self._apply(t):
-                return closed
-            if level + 1 < len(_BREADTH) and (found := self._search(t, removed, level + 1)):
-                return found
-            del t[-2:]
-        return 0.0
-
-    def _apply(self, t: list[int]) -> bool:
-        """Swap the travel edges if one cycle comes out; False, and nothing changed, if several would."""
-        position, order = self.position, self.order
-        places = sorted(position[end] for end in t)
-        # Position 2i+1 leaves by the edge to 2i+2; the last edge leads to position 0.
-        if places[0] == 0:
-            places = [*places[1:], self.count]
-        link = dict(zip(t[1::2], [*t[2::2], t[0]], strict=True))
-        link.update({b: a for a, b in link.items()})
-        # Segments between the cuts, in their new order; the one through home stays where it is.
-        segments = []
-        end = order[places[0]]
-        goal = order[places[-1] % self.count]
-        inner = {}
-        for low, high in zip(places[1:-1:2], places[2::2], strict=True):
-            inner[order[low]] = (low, high, False)
-            inner[order[high]] = (low, high, True)
-        while (entered := link[end]) != goal:
-            low, high, turned = inner[entered]
-            segments.append((low, high, turned))
-            end = order[low if turned else high]
-        if 2 * len(segments) != len(inner):
-            return False
-        first, last = places[1], places[-2]
-        changed: list[int] = []
-        for low, high, turned in segments:
-            part = order[low : high + 1]
-            changed += reversed(part) if turned else part
-        self.journal.append((first, order[first : last + 1], [(end, self.mate[end]) for end in t]))
-        self._place(first, changed)
-        for a in t[1::2]:
-            self._link(a, link[a])
-        return True
-
-    def _place(self, first: int, ends: list[int]) -> None:
-        """Put these ends at the positions from ``first`` on."""
-        self.order[first : first + len(ends)] = ends
-        for place, end in enumerate(ends, start=first):
-            self.position[end] = place
-
-    def _link(self, a: int, b: int) -> None:
-        self.mate[a], self.mate[b] = b, a
-        self.mate_mm[a] = self.mate_mm[b] = math.hypot(self.x[a] - self.x[b], self.y[a] - self.y[b])
+    moved = []
+    for stroke, begins in closed.items():
+        ends = np.array([2 * stroke, 2 * stroke + 1])
+        away = lines[stroke][:-1, None] - tour.ends[tour.mate[ends]]  # from each vertex to the two mates
+        best = int(np.argmin(tour.rapids.seconds(away[..., 0], away[..., 1]).sum(axis=1)))
+        if best != begins:
+            closed[stroke], tour.ends[ends] = best, lines[stroke][best]
+            moved += ends.tolist()
+    return np.array(moved, np.int32)
 
 
-def _neighbours(ends: np.ndarray) -> list[list[tuple[int, float]]]:
-    """For each end the nearest ends of other strokes, as (end, mm), nearest first."""
-    wanted = min(_BREADTH[0] + 2, len(ends))
-    distances, others = KDTree(ends).query(ends, k=wanted)
-    return [
-        [(other, mm) for other, mm in zip(row, far, strict=True) if other not in (end, end ^ 1)]
-        for end, (row, far) in enumerate(zip(others.tolist(), distances.tolist(), strict=True))
-    ]
+def _from_home(tour: Tour) -> Ints:
+    """The ends by which the strokes are entered, from home on, without it (N - 1,).
+
+    A cycle costs the same both ways round: the one in which the page's first stroke comes earlier.
+    """
+    order, home = tour.order, len(tour.order) - 1
+    order = np.roll(order, -int(tour.place[home]))[1:]
+    if 2 * int(np.flatnonzero(order < 2)[0]) > len(order) - 1:
+        order = order[::-1] ^ 1
+    return order
 
 
-def _greedy_tour(ends: np.ndarray) -> list[int]:
-    """The greedy-edge cycle as a list of ends: home's two, then entry and exit of each stroke."""
-    partner = link_ends(ends, math.inf)
-    home = len(ends) - 2
-    after: list[int] = []
-    end = home + 1
-    while (end := partner[end]) >= 0:
-        after += (end, end ^ 1)
-        end ^= 1
-    before: list[int] = []
-    end = home
-    while (end := partner[end]) >= 0:
-        before += (end, end ^ 1)
-        end ^= 1
-    return [home, home + 1, *after, *reversed(before)]
+def _drawn(line: np.ndarray, turned: int, begin: int | None) -> np.ndarray:
+    """The stroke, reversed where that makes a difference, or begun at another vertex where it is closed."""
+    if begin is not None:
+        return np.concatenate([line[begin:-1], line[: begin + 1]]) if begin else line
+    return line[::-1] if turned and (line[0] != line[-1]).any() else line
