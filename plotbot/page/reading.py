@@ -12,6 +12,7 @@ import numpy as np
 import vpype
 
 from plotbot.page.elements import prepare, tag_of
+from plotbot.page.placing import cut_at_edges
 from plotbot.page.runs import MARK, Pens, Run, mark_runs, put
 from plotbot.page.svg import FOREIGN, MADE, NAMESPACE
 from plotbot.units import MM_PER_PX, InputError
@@ -60,11 +61,15 @@ def read_page(path: Path, pens: Pens = "layers") -> vpype.Document:
         raise InputError(f"{path}: its groups are nested too deep; save it as plain SVG.") from None
     _check_size(root, read, path)
     document = _gather(read, runs, names, pens == "colours", path)
-    _clip(document, path)
+    cut, gone = cut_at_edges(document)
     lost = losses.elements()
     if document.is_empty():
         only = f": only {lost}" if lost else ""
         raise InputError(f"{path}: has nothing to draw on its page{only}; turn text and images into paths first.")
+    if cut or gone:
+        log.warning(
+            "%s: %d lines reach beyond the page and were cut at its edge; %d outside are left out.", path, cut, gone
+        )
     if lost:
         log.warning("%s: left out, as a pen cannot draw it: %s; turn text into paths, and trace images.", path, lost)
     if looks := losses.looks():
@@ -140,6 +145,8 @@ def _gather(
                 continue
         known = runs[mark].lines
         lines = found.lines if known is None else put(known, found.lines[0])
+        if not np.isfinite(np.concatenate(lines)).all():
+            raise InputError(f"{path}: holds a coordinate that is not a finite number; correct or remove the shape.")
         number = runs[mark].layer
         if by_colour:
             number = colours.setdefault(str(metadata.get("vp_color")), len(colours) + 1)
@@ -168,34 +175,3 @@ def _is_background(lines: list[np.ndarray], size: tuple[float, float]) -> bool:
     low, high = points.min(axis=0), points.max(axis=0)
     at_edges = np.minimum(points - low, high - points).max() < BACKGROUND_SLACK_PX
     return bool(at_edges and max(*low, *(np.array(size) - high)) < BACKGROUND_SLACK_PX)
-
-
-def _clip(document: vpype.Document, path: Path) -> None:
-    """Cut off what lies outside the page, and say how much it was."""
-    width, height = document.page_size
-    # A line along the edge may come out of the file's units a rounding error beyond it.
-    slack = 1e-6
-    cut = gone = 0
-    for layer in document.layers.values():
-        points = np.concatenate(layer.lines)
-        if not np.isfinite(points).all():
-            raise InputError(f"{path}: holds a coordinate that is not a finite number; correct or remove the shape.")
-        over = np.maximum(np.maximum(-points.real, points.real - width), np.maximum(-points.imag, points.imag - height))
-        if over.max() <= slack:
-            continue
-        starts = np.cumsum([0] + [len(line) for line in layer.lines[:-1]])
-        kept: list[np.ndarray] = []
-        for line, beyond in zip(layer.lines, np.maximum.reduceat(over, starts) > slack, strict=True):
-            pieces = vpype.crop(line, -slack, -slack, width + slack, height + slack) if beyond else [line]
-            kept += pieces
-            gone += not pieces
-            cut += bool(pieces and beyond)
-        layer.filter(lambda _: False)
-        layer.extend(kept)
-    if cut or gone:
-        log.warning(
-            "%s: %d lines reach beyond the page and were cut at its edge; %d outside are left out.",
-            path,
-            cut,
-            gone,
-        )
