@@ -12,8 +12,8 @@ from plotbot.cli.options import report
 
 SECONDS = 12.0
 """How long an animation takes of which nobody says."""
-GIF_PIXELS = 800
-"""The longer side of a GIF of which nobody says."""
+GIF_PIXELS, MOST_GIF_PIXELS = 800, 2000
+"""The longer side of a GIF of which nobody says, and of any."""
 
 
 def preview(
@@ -30,7 +30,7 @@ def preview(
         str | None, typer.Option(help="The sheet under a job, a4 or WIDTHxHEIGHT; all that the machine reaches.")
     ] = None,
     pixels: Annotated[
-        int | None, typer.Option(min=16, max=20_000, help="Longer side of the picture; 150 dpi, of a GIF 800.")
+        int | None, typer.Option(min=16, max=10_000, help="Longer side of the picture; 150 dpi, of a GIF 800.")
     ] = None,
     machine: options.Machine = "virtual",
     as_json: options.Json = False,
@@ -55,6 +55,10 @@ def preview(
         raise InputError(f"{output}: a .png stands still: write a .gif, or an .svg with --animate.")
     if speed is not None and seconds is not None:
         raise InputError("An animation has one pace: give --speed or --seconds, not both.")
+    if kind == ".gif" and (pixels or 0) > MOST_GIF_PIXELS:
+        raise InputError(
+            f"A GIF of {pixels:,} pixels is too large to be looked at: ask for {MOST_GIF_PIXELS:,} at most."
+        )
     profile, look = load_profile(machine), Look(colour_of(paper_colour), travel, order)
     pen = None if pen_width is None else parse_length(pen_width)
     if file.suffix.lower() == ".svg":

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image
 
-from plotbot.page.ink import SUPERSAMPLE, Brush, mixes
-from plotbot.page.preview import Coat, Drawing, Look, coats, still
+from plotbot.page.gif import Gif
+from plotbot.page.preview import Drawing, Look, coats, still
+from plotbot.page.raster import Coverage, Paint, blank, image_of
+from plotbot.page.svg import Group
 
 FRAMES_PER_SECOND, MOST_FRAMES = 20, 300
 HOLD_SECONDS = 2.0
 """For which a GIF shows the finished drawing before it begins anew."""
-# Samples: the mark where the pen is, and the edge around it.
-_MARK, _EDGE = 3.5 * SUPERSAMPLE, 1.5 * SUPERSAMPLE
-
-Box = tuple[int, int, int, int]
+# The mark where the pen is: the radius of its disc, the width of its edge and of its ring, px.
+_MARK, _EDGE = 3.5, 1.5
 
 
 def gif(
@@ -37,20 +35,14 @@ def gif(
     """
     count = max(1, min(MOST_FRAMES, round(seconds * FRAMES_PER_SECOND)))
     ticks = [round(100 * seconds * i / count) for i in range(count + 1)]  # a GIF counts in 1/100 s
-    durations = [10 * (end - start) for start, end in pairwise(ticks)] + [round(1000 * HOLD_SECONDS)]
     last = still(drawing, look, dpi)
     film = _Film(drawing, look, dpi, last)
-
-    def frames() -> Iterator[Image.Image]:
-        for i in range(count):
-            progress(i / count, f"frame {i + 1} of {count}")
-            yield film.frame(drawing.seconds * i / count)
-        yield film.quantised(last)
-
-    first, *others = frames()
-    stream = io.BytesIO()
-    first.save(stream, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
-    return stream.getvalue()
+    frames = Gif(look.paper, last.size, [last, *film.marks()])
+    for i, (start, end) in enumerate(pairwise(ticks)):
+        progress(i / count, f"frame {i + 1} of {count}")
+        frames.show(*film.change(drawing.seconds * i / count), end - start)
+    frames.show(last, (0, 0), round(100 * HOLD_SECONDS))
+    return frames.file()
 
 
 def svg(drawing: Drawing, look: Look, speed: float | None = None) -> bytes:
@@ -76,7 +68,7 @@ def svg(drawing: Drawing, look: Look, speed: float | None = None) -> bytes:
         ]
     for coat in coats(drawing, look):
         group = coat.group
-        blend = "" if coat.over or not mixes(group.colour, look.paper) else ' style="mix-blend-mode:multiply"'
+        blend = ' style="mix-blend-mode:multiply"' if coat.mixes(look.paper) else ""
         text.append(
             f'<g fill="none" stroke="{group.colour}" stroke-width="{_number(group.width)}" '
             f'stroke-linecap="round" stroke-linejoin="round"{blend}>'
@@ -86,14 +78,14 @@ def svg(drawing: Drawing, look: Look, speed: float | None = None) -> bytes:
             dot = bool((line == line[0]).all())
             moving = "" if speed is None else _animated(dot, float(times[0]) / speed, float(times[-1]) / speed)
             points = [f"{_number(x)},{_number(y)}" for x, y in line.tolist()]
-            text.append(f'<polyline{colour}{moving} points="{" ".join(points * 2 if len(points) == 1 else points)}"/>')
+            text.append(f'<path{colour}{moving} d="M{" ".join(points * 2 if len(points) == 1 else points)}"/>')
         text.append("</g>")
     text.append("</svg>\n")
     return "\n".join(text).encode()
 
 
 def _animated(dot: bool, start: float, end: float) -> str:
-    """A polyline's attributes that keep it hidden until `start` and draw it until `end`, s."""
+    """A path's attributes that keep it hidden until `start` and draw it until `end`, s."""
     if dot:
         return f' style="animation:dot 1ms {start:.3f}s backwards"'
     return f' pathLength="1" style="animation:line {max(end - start, 0.001):.3f}s linear {start:.3f}s backwards"'
@@ -104,127 +96,107 @@ def _number(value: float) -> str:
     return f"{round(value, 2) + 0.0:g}"
 
 
-class _Canvas:
-    """A sheet in samples on which more and more is drawn: the ink of the pen at work on that of those before it, and
-    over all inks what lies there."""
-
-    def __init__(self, size: tuple[int, int], mode: str, look: Look, coats: Sequence[Coat]) -> None:
-        self._below, self._coat, self._over = (Image.new(mode, size, one) for one in (look.paper, "white", "white"))
-        self._mask = Image.new("L", size)  # where there is something over the inks
-        self._coats, self._mixes = coats, [mixes(coat.group.colour, look.paper) for coat in coats]
-        self._current = 0
-
-    def lay(self, coat: int, brush: Brush) -> None:
-        """Draw segments of a coat."""
-        if self._coats[coat].over:
-            brush.draw(self._over)
-            replace(brush, colours=["white"] * len(brush.segments)).draw(self._mask)
-            return
-        if coat != self._current:
-            self._below = ImageChops.multiply(self._below, self._coat)
-            self._coat.paste("white", (0, 0, *self._coat.size))
-            self._current = coat
-        brush.draw(self._coat if self._mixes[coat] else self._below)
-
-    def seen(self, box: Box) -> Image.Image:
-        """A part of the sheet with all that lies on it."""
-        part = ImageChops.multiply(self._below.crop(box), self._coat.crop(box))
-        part.paste(self._over.crop(box), mask=self._mask.crop(box))
-        return part
-
-
 class _Film:
     """The drawing at ever later times: what is new is drawn, and only what has changed is composed anew."""
 
     def __init__(self, drawing: Drawing, look: Look, dpi: float, last: Image.Image) -> None:
-        self._drawing, self._look, self._scale = drawing, look, SUPERSAMPLE * dpi / 25.4
+        """A film that ends with the picture `last`."""
+        self._drawing, self._look, self._scale = drawing, look, dpi / 25.4
+        self._shape, self.channels = (last.height, last.width), len(last.getbands())
         found = coats(drawing, look)
-        self._brushes = [Brush.of(coat.group, self._scale) for coat in found]
+        self._paints = [Paint.of(coat.group, self._scale, self.channels, coat.mixes(look.paper)) for coat in found]
         # All segments of all coats, by the time at which they are done.
-        counts = [len(brush.segments) for brush in self._brushes]
         times = np.concatenate([_spans(coat.times) for coat in found])
         order = np.argsort(times[:, 1], kind="stable")
+        counts = [len(paint.segments) for paint in self._paints]
         self._begins, self._ends = times[order].T
         self._coats = np.repeat(np.arange(len(counts)), counts)[order]
         self._which = np.concatenate([np.arange(count) for count in counts])[order]
         self._done = 0
+        # The ink of the pen at work lies on what the pens before it drew, and what is over the inks lies on both.
+        self._below = blank(look.paper, *self._shape, self.channels)
+        self._inks = {0: Coverage(*self._shape)}
+        self._over = {i: Coverage(*self._shape) for i, coat in enumerate(found) if coat.over}
         self._starts = [float(way.times[0]) for way in drawing.ways]
-        self._size = (last.width * SUPERSAMPLE, last.height * SUPERSAMPLE)
-        self._canvas = _Canvas(self._size, last.mode, look, found)
-        self._mark: tuple[float, float] | None = None
-        self._palette = self._palette_of(last)
-        self._frame = self.quantised(Image.new(last.mode, last.size, look.paper))
+        self._place = self._pen(0.0)[0]
 
-    def frame(self, now: float) -> Image.Image:
-        """The drawing at a time, s, no earlier than the one before."""
-        changed = []
-        for coat, brush in self._until(now):
-            self._canvas.lay(coat, brush)
-            points = brush.segments.reshape(-1, 2)
-            changed += [points.min(axis=0) - brush.radius - 1, points.max(axis=0) + brush.radius + 1]
-        (x, y), colour, down = self._pen(now)
-        for centre in filter(None, (self._mark, (x, y))):
-            changed += [np.array(centre) - _MARK - _EDGE - 1, np.array(centre) + _MARK + _EDGE + 1]
-        self._mark = (x, y)
-        low = np.maximum(np.floor(np.min(changed, axis=0) / SUPERSAMPLE), 0).astype(int) * SUPERSAMPLE
-        high = np.minimum(np.ceil(np.max(changed, axis=0) / SUPERSAMPLE).astype(int) * SUPERSAMPLE, self._size)
-        if (low < high).all():
-            part = self._canvas.seen((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
-            self._draw_mark(part, x - low[0], y - low[1], colour, down)
-            self._frame.paste(self.quantised(part.reduce(SUPERSAMPLE)), tuple((low // SUPERSAMPLE).tolist()))
-        return self._frame.copy()
+    def change(self, now: float) -> tuple[Image.Image, tuple[int, int]]:
+        """The part of the picture, and its left and top, that is another than before at a time, s, no earlier."""
+        place, colour, down = self._pen(now)
+        boxes = [(at - _MARK - _EDGE, at + _MARK + _EDGE) for at in (self._place, place)]
+        self._place = place
+        for coat, segments, numbers in self._until(now):
+            radius = self._paints[coat].radius
+            self._coverage(coat).draw(segments, numbers, radius)
+            ends = segments.reshape(-1, 2)
+            boxes.append((ends.min(axis=0) - radius, ends.max(axis=0) + radius))
+        low, high = np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)
+        most = np.array(self._shape[::-1])
+        left, top = np.clip(low - 1, 0, most - 1).astype(int).tolist()
+        right, bottom = np.clip(high + 2, (left + 1, top + 1), most).astype(int).tolist()
+        part = self._seen(slice(top, bottom), slice(left, right))
+        self._mark(part, place - (left, top), colour, down)
+        return image_of(part), (left, top)
 
-    def quantised(self, image: Image.Image) -> Image.Image:
-        """A picture in the colours of the animation."""
-        return image.convert("RGB").quantize(palette=self._palette, dither=Image.Dither.NONE)
+    def marks(self) -> Iterator[Image.Image]:
+        """The marks of all pens on the paper."""
+        for pen in self._drawing.pens:
+            mark = blank(self._look.paper, 12, 12, self.channels)
+            self._mark(mark, np.array([6.0, 6.0]), pen.colour, down=False)
+            yield image_of(mark)
 
-    def _until(self, now: float) -> Iterator[tuple[int, Brush]]:
-        """What is drawn between the last time and this one, by coats; of a segment that is under way its part."""
+    def _until(self, now: float) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """What is drawn between the last time and this one: coats, their segments and the numbers of these.
+
+        Of a segment that is under way it is the part up to now.
+        """
         done = int(np.searchsorted(self._ends, now, side="right"))
         for coat in np.unique(self._coats[self._done : done]).tolist():
-            new = self._which[self._done : done][self._coats[self._done : done] == coat]
-            yield coat, self._brushes[coat].only(new)
+            which = self._which[self._done : done][self._coats[self._done : done] == coat]
+            yield coat, self._paints[coat].segments[which], self._paints[coat].numbers[which]
         self._done = done
         if done < len(self._ends) and self._begins[done] < now:
-            coat, which = int(self._coats[done]), int(self._which[done])
+            coat, which = int(self._coats[done]), self._which[done : done + 1]
             share = (now - self._begins[done]) / (self._ends[done] - self._begins[done])
-            brush = self._brushes[coat].only(np.array([which]))
-            start, end = brush.segments[:, :2], brush.segments[:, 2:]
-            yield coat, replace(brush, segments=np.hstack([start, start + share * (end - start)]))
+            start, end = np.split(self._paints[coat].segments[which], 2, axis=1)
+            yield coat, np.hstack([start, start + share * (end - start)]), self._paints[coat].numbers[which]
 
-    def _pen(self, now: float) -> tuple[tuple[float, float], str, bool]:
-        """Where the pen is, in samples, its colour, and whether it is down."""
+    def _coverage(self, coat: int) -> Coverage:
+        """Where a coat is drawn; when it is the next pen's, the one before it has finished."""
+        if coat in self._over:
+            return self._over[coat]
+        if coat not in self._inks:
+            for before, coverage in self._inks.items():
+                self._paints[before].blend(self._below, coverage)
+            self._inks = {coat: Coverage(*self._shape)}
+        return self._inks[coat]
+
+    def _seen(self, rows: slice, columns: slice) -> np.ndarray:
+        """A part of the sheet with all that lies on it."""
+        part = self._below[rows, columns].copy()
+        for coat, coverage in (self._inks | self._over).items():
+            self._paints[coat].blend(part, coverage, rows, columns)
+        return part
+
+    def _pen(self, now: float) -> tuple[np.ndarray, str, bool]:
+        """Where the pen is, in pixels, its colour, and whether it is down."""
         at = max(bisect_right(self._starts, now) - 1, 0)
         way = self._drawing.ways[at]
-        x, y = (float(np.interp(now, way.times, axis)) * self._scale for axis in way.points.T)
+        place = np.array([np.interp(now, way.times, axis) for axis in way.points.T]) * self._scale
         pens = (one.pen for one in self._drawing.ways[at:] if one.pen is not None)
-        return (x, y), self._drawing.pens[next(pens, -1)].colour, way.pen is not None
+        return place, self._drawing.pens[next(pens, -1)].colour, way.pen is not None
 
-    def _draw_mark(self, image: Image.Image, x: float, y: float, colour: str, down: bool) -> None:
-        draw = ImageDraw.Draw(image)
-        draw.circle((x, y), _MARK + _EDGE, fill=self._look.paper)
-        draw.circle((x, y), _MARK, fill=colour)
-        if not down:
-            draw.circle((x, y), _MARK - _EDGE, fill=self._look.paper)
-
-    def _palette_of(self, last: Image.Image) -> Image.Image:
-        """The colours of the last picture and of the marks, at most 255, which leaves one for what does not change."""
-        side = int(4 * (_MARK + _EDGE))
-        marks = Image.new(last.mode, (side * len(self._drawing.pens), side), self._look.paper)
-        for i, pen in enumerate(self._drawing.pens):
-            self._draw_mark(marks, (i + 0.5) * side, side / 2, pen.colour, down=False)
-        both = Image.new(last.mode, (max(last.width, marks.width), last.height + side), self._look.paper)
-        both.paste(last)
-        both.paste(marks.reduce(SUPERSAMPLE), (0, last.height))
-        both = both.convert("RGB")
-        if (colours := both.getcolors(255)) is None:
-            return both.quantize(255, dither=Image.Dither.NONE)
-        palette = Image.new("P", (1, 1))
-        palette.putpalette([channel for _, colour in sorted(colours) for channel in colour])  # type: ignore[attr-defined]
-        return palette
+    def _mark(self, image: np.ndarray, place: np.ndarray, colour: str, down: bool) -> None:
+        """Draw a disc with an edge, or a ring."""
+        paper = self._look.paper
+        for radius, own in ((_MARK + _EDGE, paper), (_MARK, colour), (_MARK - _EDGE, colour if down else paper)):
+            paint = Paint.of(Group(0, [place[None]], 2 * radius, own), 1.0, self.channels, False)
+            coverage = Coverage(*image.shape[:2])
+            coverage.draw(paint.segments, paint.numbers, radius)
+            paint.blend(image, coverage)
 
 
 def _spans(times: Sequence[np.ndarray]) -> np.ndarray:
-    """When each segment of a Brush begins and ends, (S, 2)."""
-    spans = [np.column_stack([np.concatenate([one[:1], one[:-1]]), one]) for one in times]
+    """When each segment of the lines with these times begins and ends, (S, 2); see `segments_of`."""
+    spans = [np.column_stack([one[:-1], one[1:]] if len(one) > 1 else [one, one]) for one in times]
     return np.concatenate(spans) if spans else np.zeros((0, 2))

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import shapely
-from PIL import Image, ImageChops, ImageColor, ImageDraw
+from PIL import Image
 
 from plotbot.files import write_beside
 from plotbot.lines.joining import is_dot
+from plotbot.page.raster import Coverage, Paint, blank, channels_of, image_of, mixes
 from plotbot.page.svg import Group, svg_bytes
 from plotbot.units import InputError
 
-SUPERSAMPLE = 4
-"""Samples per pixel and side: 16 shades of grey on the edge of a line."""
 # Rows drawn at a time, which bounds the memory for large sheets.
-_BAND = 256
+_BAND = 512
 # Lines are compared at points no further apart than this, mm.
 _SPACING_MM = 0.25
 
@@ -78,8 +77,9 @@ def picture(
 
     Lines have round ends and joins, dots are discs, edges are antialiased. Inks that cross mix as translucent ones do,
     by multiplication; one that is lighter than the ``paper`` covers what is below it, and so does all that is ``over``
-    the inks. Colours are those that PIL.ImageColor knows; where all are grey, so is the picture. The same ink gives
-    the same pixels. ``progress`` is told the share done, 0 to 1. Raises InputError where the picture would be empty.
+    the inks, and a group with ``colours``. Colours are those that PIL.ImageColor knows; where all are grey, so is the
+    picture. The same ink gives the same pixels. ``progress`` is told the share done, 0 to 1. Raises InputError where
+    the picture would be empty.
     """
     width, height = (round(side / 25.4 * dpi) for side in size)
     for group in (*inks, *over):
@@ -87,76 +87,19 @@ def picture(
             raise InputError(f"A pen of {group.width:g} mm leaves no line: make it wider.")
     if width < 1 or height < 1:
         raise InputError(f"A picture of {size[0]:g} x {size[1]:g} mm at {dpi:g} dpi is empty: make it larger.")
-    scale = SUPERSAMPLE * dpi / 25.4
-    coats = [(Brush.of(group, scale), mixes(group.colour, paper)) for group in inks]
-    coats += [(Brush.of(group, scale), False) for group in over]
-    mode = picture_mode([paper, *(colour for group in (*inks, *over) for colour in group.colours or [group.colour])])
-    image = Image.new(mode, (width, height))
+    channels = channels_of([paper, *(colour for group in (*inks, *over) for colour in group.colours or [group.colour])])
+    paints = [Paint.of(group, dpi / 25.4, channels, mixes(group, paper)) for group in inks]
+    paints += [Paint.of(group, dpi / 25.4, channels, False) for group in over]
+    image = np.empty((height, width, channels), dtype=np.uint8)
     for top in range(0, height, _BAND):
         progress(top / height, "drawn")
-        rows = min(_BAND, height - top)
-        band = Image.new(mode, (width * SUPERSAMPLE, rows * SUPERSAMPLE), paper)
-        for brush, mixing in coats:
-            within = brush.between(top * SUPERSAMPLE, (top + rows) * SUPERSAMPLE)
-            if mixing and len(within.segments):
-                coat = Image.new(mode, band.size, "white")
-                within.draw(coat, top * SUPERSAMPLE)
-                band = ImageChops.multiply(band, coat)
-            else:
-                within.draw(band, top * SUPERSAMPLE)
-        image.paste(band.reduce(SUPERSAMPLE), (0, top))
-    return image
-
-
-def picture_mode(colours: Iterable[str]) -> str:
-    """Pillow's mode for a picture in these colours: L where all are grey."""
-    return "L" if all(len(set(ImageColor.getrgb(one)[:3])) == 1 for one in set(colours)) else "RGB"
-
-
-def mixes(ink: str, paper: str) -> bool:
-    """Whether an ink lets the paper through: one that is lighter than the paper cannot."""
-    return ImageColor.getcolor(ink, "L") <= ImageColor.getcolor(paper, "L")  # type: ignore[operator]
-
-
-@dataclass(frozen=True)
-class Brush:
-    """Lines cut to ``segments`` (S, 4), x0 y0 x1 y1 in samples, to be drawn in their order with a ``radius``.
-
-    Each line begins with a segment without length, its round start. ``colours`` has one for each segment.
-    """
-
-    segments: np.ndarray
-    colours: list[str]
-    radius: float
-
-    @classmethod
-    def of(cls, group: Group, scale: float) -> Brush:
-        """The lines of a group, with ``scale`` samples a mm."""
-        lines = [np.asarray(line, dtype=float) * scale for line in group.lines]
-        cut = [np.hstack([np.concatenate([line[:1], line[:-1]]), line]) for line in lines]
-        of_lines = group.colours or [group.colour] * len(lines)
-        colours = [colour for line, colour in zip(lines, of_lines, strict=True) for _ in range(len(line))]
-        return cls(np.concatenate(cut) if cut else np.zeros((0, 4)), colours, max(group.width * scale / 2, 0.5))
-
-    def between(self, top: float, bottom: float) -> Brush:
-        """What of it may be seen between two rows of samples."""
-        y = self.segments[:, 1::2]
-        seen = (y.max(axis=1) + self.radius >= top) & (y.min(axis=1) - self.radius <= bottom)
-        return self.only(np.flatnonzero(seen))
-
-    def only(self, which: np.ndarray) -> Brush:
-        """Some of its segments, by their indices (K,)."""
-        return replace(self, segments=self.segments[which], colours=[self.colours[i] for i in which.tolist()])
-
-    def draw(self, image: Image.Image, top: float = 0.0) -> None:
-        """Draw it on a picture that begins at the row ``top``."""
-        draw, width, r = ImageDraw.Draw(image), max(1, round(2 * self.radius)), self.radius
-        moved = self.segments - (0.0, top, 0.0, top)
-        for colour, (x0, y0, x1, y1) in zip(self.colours, moved.tolist(), strict=True):
-            if x0 != x1 or y0 != y1:
-                draw.line((x0, y0, x1, y1), fill=colour, width=width)
-            # Pillow's box includes its last row and column.
-            draw.ellipse((x1 - r, y1 - r, x1 + r - 1, y1 + r - 1), fill=colour)
+        band = blank(paper, min(_BAND, height - top), width, channels)
+        for paint in paints:
+            coverage = Coverage(*band.shape[:2])
+            coverage.draw(paint.segments - (0, top, 0, top), paint.numbers, paint.radius)
+            paint.blend(band, coverage)
+        image[top : top + _BAND] = np.round(band)
+    return image_of(image)
 
 
 def distance(intent: Sequence[np.ndarray], ink: Sequence[np.ndarray], tolerance_mm: float = 0.5) -> Deviation:

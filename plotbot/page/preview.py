@@ -18,6 +18,7 @@ from gcode.program import RELOAD, Program, parked, trace
 from gcode.writing import write_layers
 from plotbot.page.ink import picture
 from plotbot.page.layout import page_size
+from plotbot.page.raster import mixes
 from plotbot.page.svg import DEFAULT_PEN_MM, Group
 from plotbot.page.toolpath import from_toolpath, to_toolpath
 from plotbot.units import MM_PER_PX, InputError
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 TRAVEL = "#1f8fff"
 """The colour of the way with the pen up, and of the places where it comes down (a disc) and goes up (a ring)."""
-TRAVEL_MM, PLACE_MM = 0.15, 0.9
+TRAVEL_MM, PLACE_MM = 0.25, 0.9
 PALETTE = ("#000000", "#d62828", "#1d5fb4", "#2a9d3a", "#f08c00", "#8b2fc9", "#00a0a0", "#d6589f")
 """Colours for the pens of a job that names none."""
 GRADIENT = ("#2c4fd8", "#8b2fc9", "#e0396b", "#f59b23")
@@ -90,6 +91,10 @@ class Coat:
     times: Sequence[np.ndarray]
     over: bool
 
+    def mixes(self, paper: str) -> bool:
+        """Whether it lets what is below it through."""
+        return not self.over and mixes(self.group, paper)
+
 
 def page_drawing(document: vpype.Document, profile: Profile, pen_width: float | None = None) -> Drawing:
     """A page as the profile's machine draws it, in its own order, with its layers' colours.
@@ -146,7 +151,7 @@ def coats(drawing: Drawing, look: Look) -> list[Coat]:
         times = [way.times for way in ways]
         if look.order:
             group, times = _graded(group, times, drawing.seconds)
-        found.append(Coat(group, times, over=look.order))
+        found.append(Coat(group, times, over=False))
     if look.travel:
         ups = [way for way in drawing.ways if way.pen is None and len(way.points) > 1]
         ends = [Way(way.points[-1:], way.times[-1:], None) for way in drawing.ink]
