@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from plotbot.cli import options
-from plotbot.cli.options import report
+from plotbot.cli.options import made, report
 
 models = typer.Typer(help="The trained models at hand.", no_args_is_help=True)
 
@@ -30,30 +30,26 @@ def sample(
     pen_width: options.PenWidth = "0.5mm",
 ) -> None:
     """Sample sketches of a class into a file."""
-    from models import strokes, zoo
-    from models.checkpoint import load_model
-    from models.sampling import sample_finished
     from plotbot.page.ink import write_ink_png
-    from plotbot.page.layout import document_lines, grid
+    from plotbot.page.layout import in_grid, page_of
     from plotbot.page.paper import paper_size
     from plotbot.page.svg import write_page
+    from plotbot.samples import draw_samples
     from plotbot.sketches import write_sketches
     from plotbot.units import parse_length
 
-    trained, name = (load_model(model), class_name.replace("_", " ").strip()) if model else zoo.find(class_name)
-    critic = zoo.critic_of(name) if pick > 1 else None
-    sketches, replaced = sample_finished(trained, count, name, temperature, pen_temperature, seed, critic, pick)
+    samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed, model)
     if output.suffix in (".svg", ".png"):
         size = paper_size(paper, landscape)
-        document = grid([strokes.to_polylines(one.stroke3) for one in sketches], size, parse_length(margin))
+        placed = in_grid(samples.sketches, size, parse_length(margin))
         if output.suffix == ".svg":
-            write_page(document, output)
+            write_page(page_of(placed, size), output, made(model=samples.model, seed=seed))
         else:
-            write_ink_png(document_lines(document)[1], size, parse_length(pen_width), output)
+            write_ink_png([line for one in placed for line in one], size, parse_length(pen_width), output)
     else:
-        write_sketches([one.stroke3 for one in sketches], name or class_name, output)
+        write_sketches([one.stroke3 for one in samples.drawn], samples.name, output)
     typer.echo(
-        f"{len(sketches)} x {name or class_name} in {output}; {replaced} that did not end by themselves were replaced."
+        f"{count} x {samples.name} in {output}; {samples.replaced} that did not end by themselves were replaced."
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,6 +54,18 @@ def report(facts: dict[str, Any], as_json: bool) -> None:
 def to_json(facts: dict[str, Any]) -> str:
     """Indented, but a list of numbers on one line."""
     return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(facts, indent=2))
+
+
+def made(**facts: object) -> dict[str, str]:
+    """How a sheet is made, to be kept in it: the command line but for where it writes, the version, and the facts."""
+    words = [Path(sys.argv[0]).stem.replace("__main__", "plotbot")]
+    given = iter(sys.argv[1:])
+    for word in given:
+        if word in ("-o", "--out"):
+            next(given, None)
+        elif word != "--json" and not word.startswith("--out="):
+            words.append(word)
+    return {"command": shlex.join(words), "version": version("plotbot"), **{k: str(v) for k, v in facts.items()}}
 
 
 def data_folder(given: Path | None) -> Path:

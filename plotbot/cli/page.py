@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from plotbot.cli import care, options
-from plotbot.cli.options import report
+from plotbot.cli import care, finish, options
+from plotbot.cli.options import made, report
 
 
 def draw(
@@ -25,6 +25,9 @@ def draw(
     pen_width: options.PenWidth = "0.5mm",
     machine: options.Machine = "virtual",
     seed: options.Seed = 0,
+    smooth: finish.Smooth = "0.15mm",
+    effort: finish.Effort = "normal",
+    single_line: finish.SingleLine = False,
     reload_every: care.ReloadEvery = None,
     dip_at: care.DipAt = None,
     shake: care.Shake = 0,
@@ -41,40 +44,38 @@ def draw(
     from gcode.profile import load_profile
     from gcode.program import owners
     from gcode.writing import write_layers
-    from models import strokes, zoo
-    from models.sampling import sample_finished
     from plotbot.files import write_beside
     from plotbot.page.ink import write_ink_png, write_ink_svg
-    from plotbot.page.layout import grid
+    from plotbot.page.layout import in_grid, page_of
     from plotbot.page.optimise import optimise
     from plotbot.page.paper import paper_size
     from plotbot.page.svg import write_page
     from plotbot.page.toolpath import from_toolpath, to_toolpath
     from plotbot.plotting import simulate
     from plotbot.progress import bar
+    from plotbot.samples import draw_samples
     from plotbot.units import parse_length
 
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
     habits = care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
-    model, name = zoo.find(class_name)
-    critic = zoo.critic_of(name) if pick > 1 else None
-    sketches, replaced = sample_finished(model, count, name, temperature, pen_temperature, seed, critic, pick)
-    lines = [strokes.to_polylines(one.stroke3) for one in sketches]
-    document, saving = optimise(grid(lines, size, parse_length(margin)), profile, pen)
+    finished = finish.finish_of(pen_width, smooth, effort, seed)
+    samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed)
+    placed = in_grid(samples.sketches, size, parse_length(margin))
+    document, saving = optimise(page_of(placed, size), profile, finished)
     toolpath = to_toolpath(document, profile)
     program = write_layers(toolpath.layers, profile, habits)
-    with bar(f"plotting {count} x {name} on the virtual {profile.name}") as update:
+    with bar(f"plotting {count} x {samples.name} on the virtual {profile.name}") as update:
         simulation = simulate(program, profile, update)
     touched = zip(simulation.ink, owners(program, profile), strict=False)
     drawing = replace(simulation, ink=[line for line, stroke in touched if stroke is not None])  # reloads are none
     facts = {
-        "class": name or class_name,
-        "model": model.about["recipe"]["name"],
-        "sketches": len(sketches),
-        "replaced_because_they_did_not_end": replaced,
+        "class": samples.name,
+        "model": samples.model,
+        "sketches": count,
+        "replaced_because_they_did_not_end": samples.replaced,
         "seed": seed,
-        "picked_from": pick if critic else 1,
-        "temperature": model.temperature if temperature is None else temperature,
+        "picked_from": samples.picked_from,
+        "temperature": samples.temperature,
         "paper_mm": list(size),
         "page_turned_to_fit": toolpath.rotated,
         "machine": profile.name,
@@ -83,7 +84,7 @@ def draw(
     }
     options.make_folder(out)
     ink = from_toolpath(simulation.ink, size, profile, toolpath.rotated)
-    write_page(document, out / "page.svg")
+    write_page(document, out / "page.svg", made(model=samples.model, seed=seed))
     program.save(out / "job.gcode")
     write_ink_svg(ink, size, pen, out / "ink.svg")
     write_ink_png(ink, size, pen, out / "ink.png")
@@ -103,6 +104,9 @@ def page(
     margin: options.Margin = "10mm",
     columns: Annotated[int | None, typer.Option(help="Sketches in a row; chosen to fit by default.")] = None,
     pen_width: options.PenWidth = "0.5mm",
+    smooth: finish.Smooth = "0mm",
+    effort: finish.Effort = "normal",
+    seed: options.Seed = 0,
     machine: options.Machine = "virtual",
     as_json: options.Json = False,
 ) -> None:
@@ -116,7 +120,7 @@ def page(
     from plotbot.sketches import read_sketches
     from plotbot.units import InputError, parse_length
 
-    profile, pen = load_profile(machine), parse_length(pen_width)
+    profile, finished = load_profile(machine), finish.finish_of(pen_width, smooth, effort, seed)
     if any(path.suffix.lower() == ".svg" for path in files):
         if len(files) > 1:
             raise InputError(
@@ -126,8 +130,8 @@ def page(
     else:
         sketches = [one for path in files for one in read_sketches(path)]
         document = grid(sketches, paper_size(paper, landscape), parse_length(margin), columns)
-    document, saving = optimise(document, profile, pen)
-    write_page(document, output)
+    document, saving = optimise(document, profile, finished)
+    write_page(document, output, made(seed=seed))
     report({**asdict(saving), "written": str(output)}, as_json)
 
 

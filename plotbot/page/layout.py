@@ -17,13 +17,13 @@ from plotbot.units import MM_PER_PX, InputError
 GAP = 0.12
 
 
-def grid(
+def in_grid(
     sketches: Sequence[list[np.ndarray]],
     size: tuple[float, float],
     margin: float,
     columns: int | None = None,
-) -> vpype.Document:
-    """Lay the sketches out in rows, left to right and top to bottom, one cell each.
+) -> list[list[np.ndarray]]:
+    """Place the sketches in rows, left to right and top to bottom, one cell each.
 
     ``sketches``: each a list of polylines (N, 2), N >= 1, any unit, y down; a polyline of one point or of
     equal points is a dot. ``size`` is the paper's (width, height), ``margin`` the empty border, both mm.
@@ -31,8 +31,8 @@ def grid(
     uniformly to fill its own cell and centred in it by its bounding box; one without extent (a dot) is only
     centred.
 
-    Returns a Document with one layer, in px, its page size set. Raises InputError for no sketches, a sketch
-    without points or with coordinates that are not finite, and a margin that leaves no room.
+    Returns the sketches in mm. Raises InputError for no sketches, a sketch without points or with coordinates
+    that are not finite, and a margin that leaves no room.
     """
     count = len(sketches)
     if count == 0:
@@ -51,14 +51,29 @@ def grid(
     gap = GAP * min(room_x / columns, room_y / rows)
     cell = np.array([(room_x - gap * (columns - 1)) / columns, (room_y - gap * (rows - 1)) / rows])
 
-    lines: list[np.ndarray] = []
+    placed = []
     for index, sketch in enumerate(sketches):
         row, column = divmod(index, columns)
         centre = margin + np.array([column, row]) * (cell + gap) + cell / 2
-        lines += _place(sketch, index, centre, cell)
+        placed.append(_place(sketch, index, centre, cell))
+    return placed
+
+
+def page_of(sketches: Sequence[Sequence[np.ndarray]], size: tuple[float, float]) -> vpype.Document:
+    """A page of ``size`` mm with one layer that holds the sketches' polylines (N, 2), mm, one sketch after the other."""
     document = vpype.Document(page_size=(size[0] / MM_PER_PX, size[1] / MM_PER_PX))
-    document.add(to_lines(lines), 1)
+    document.add(to_lines([line for sketch in sketches for line in sketch]), 1)
     return document
+
+
+def grid(
+    sketches: Sequence[list[np.ndarray]],
+    size: tuple[float, float],
+    margin: float,
+    columns: int | None = None,
+) -> vpype.Document:
+    """The page of the sketches as ``in_grid`` places them."""
+    return page_of(in_grid(sketches, size, margin, columns), size)
 
 
 def document_lines(document: vpype.Document) -> dict[int, list[np.ndarray]]:

@@ -1,19 +1,33 @@
-"""A page that is quicker to plot: fewer lifts, less travel, the same ink."""
+"""A page made ready for the pen: lines drawn once, joined, smooth, and in an order with little travel."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gcode.profile import Profile
 from plotbot.lines.joining import join_strokes
-from plotbot.lines.travel import order_strokes, travel_mm
+from plotbot.lines.rapids import Rapids
+from plotbot.lines.smoothing import smooth
+from plotbot.lines.travel import Effort, order_strokes, travel_mm
 from plotbot.page.layout import page_size, to_lines
 from plotbot.page.toolpath import from_toolpath, to_toolpath
 
 if TYPE_CHECKING:
     import numpy as np
     import vpype
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a page is made ready: strokes that meet within the `pen_width` are joined, lines are smooth to within
+    `smooth` (both mm; 0 leaves the step out), and `effort` is spent on the order, by chance from `seed`."""
+
+    pen_width: float
+    smooth: float = 0.0
+    effort: Effort = "normal"
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -26,19 +40,30 @@ class Saving:
     travel_after_mm: float
 
 
-def optimise(document: vpype.Document, profile: Profile, pen_width: float) -> tuple[vpype.Document, Saving]:
-    """The page in the order to plot it in: strokes that meet within `pen_width` (mm) joined, then ordered, turned
-    where that helps, so that the way from the machine's park point through all of them and back is short.
+def optimise(
+    document: vpype.Document,
+    profile: Profile,
+    finish: Finish,
+    progress: Callable[[float, str], None] | None = None,
+) -> tuple[vpype.Document, Saving]:
+    """The page in the order to plot it in, from the machine's park point through all strokes and back.
 
-    Every pen (layer) is ordered on its own. Raises InputError for a page that does not fit the machine.
+    Every pen (layer) is made ready on its own. `progress` is told of the search for the order. Raises InputError for
+    a page that does not fit the machine.
     """
     toolpath = to_toolpath(document, profile)
-    size, home = page_size(document), profile.park
-    pens = [list(layer.lines) for layer in toolpath.layers]
-    ordered: list[list[np.ndarray]] = [order_strokes(join_strokes(lines, pen_width), home) for lines in pens]
+    size, home, rapids = page_size(document), profile.park, Rapids.of(profile)
+
+    def ready(lines: list[np.ndarray]) -> list[np.ndarray]:
+        lines = join_strokes(lines, finish.pen_width)
+        if finish.smooth:
+            lines = smooth(lines, finish.smooth, profile.junction_deviation)
+        return order_strokes(lines, home, rapids, finish.effort, finish.seed, progress)
+
+    pens = [ready(list(layer.lines)) for layer in toolpath.layers]
     result = document.empty_copy(keep_layers=True)
     layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
-    for layer, lines in zip(layers, ordered, strict=True):
+    for layer, lines in zip(layers, pens, strict=True):
         result.add(to_lines(from_toolpath(lines, size, profile, toolpath.rotated)), layer)
-    after = [line for lines in ordered for line in lines]
+    after = [line for lines in pens for line in lines]
     return result, Saving(len(toolpath.lines), len(after), travel_mm(toolpath.lines, home), travel_mm(after, home))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gcode.profile import Profile, load_profile
 from plotbot.page.layout import grid
-from plotbot.page.optimise import optimise
+from plotbot.page.optimise import Finish, optimise
 from plotbot.page.reading import read_page
 from plotbot.page.svg import write_page
 from plotbot.page.toolpath import from_toolpath, to_toolpath
@@ -121,7 +121,7 @@ def test_a_pen_is_called_what_its_layer_is_called_else_by_its_colour(tmp_path: P
     profile = machine("bottom-left", "up")
     page = read_page(source)
     assert [layer.name for layer in to_toolpath(page, profile).layers] == ["fine & red", "navy", "#123456"]
-    write_page(optimise(page, profile, 0.5)[0], written)
+    write_page(optimise(page, profile, Finish(0.5))[0], written)
     assert [layer.name for layer in to_toolpath(read_page(written), profile).layers] == [
         "fine & red",
         "#000080",
