@@ -75,7 +75,7 @@ def preview(
     dpi = 25.4 * pixels / max(drawing.size) if pixels else 150.0
     with bar(f"drawing {output.name}") as update:
         if kind == ".svg":
-            data = animation.svg(drawing, look, drawing.seconds / takes if moving else None)
+            data = animation.svg(drawing, look, takes if moving else None)
         elif kind == ".gif":
             data = animation.gif(drawing, look, 25.4 * (pixels or GIF_PIXELS) / max(drawing.size), takes, update)
         else:

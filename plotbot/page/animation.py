@@ -45,8 +45,8 @@ def gif(
     return frames.file()
 
 
-def svg(drawing: Drawing, look: Look, speed: float | None = None) -> bytes:
-    """The drawing as an SVG that draws itself at `speed` times the machine's pace, or stands still without one.
+def svg(drawing: Drawing, look: Look, seconds: float | None = None) -> bytes:
+    """The drawing as an SVG that draws itself in `seconds`, or stands still where these are None.
 
     Animated by CSS, which browsers know, also in an image; whoever does not sees the finished drawing. Each stroke
     begins and ends when the pen does, and is drawn evenly between.
@@ -58,7 +58,8 @@ def svg(drawing: Drawing, look: Look, speed: float | None = None) -> bytes:
         f'viewBox="0 0 {width} {height}">',
         f'<rect width="{width}" height="{height}" fill="{look.paper}"/>',
     ]
-    if speed is not None:
+    pace = None if seconds is None else seconds / max(drawing.seconds, 1e-9)
+    if pace is not None:
         # The dash is the stroke, the gap longer than it: hidden is one dash, and a little for rounding, before.
         text += [
             "<style>",
@@ -76,7 +77,7 @@ def svg(drawing: Drawing, look: Look, speed: float | None = None) -> bytes:
         colours = [f' stroke="{colour}"' for colour in group.colours] or [""] * len(group.lines)
         for line, colour, times in zip(group.lines, colours, coat.times, strict=True):
             dot = bool((line == line[0]).all())
-            moving = "" if speed is None else _animated(dot, float(times[0]) / speed, float(times[-1]) / speed)
+            moving = "" if pace is None else _animated(dot, pace * float(times[0]), pace * float(times[-1]))
             points = [f"{_number(x)},{_number(y)}" for x, y in line.tolist()]
             text.append(f'<path{colour}{moving} d="M{" ".join(points * 2 if len(points) == 1 else points)}"/>')
         text.append("</g>")

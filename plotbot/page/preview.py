@@ -150,7 +150,7 @@ def coats(drawing: Drawing, look: Look) -> list[Coat]:
         group = Group(index + 1, [way.points for way in ways], pen.width, pen.colour)
         times = [way.times for way in ways]
         if look.order:
-            group, times = _graded(group, times, drawing.seconds)
+            group, times = _graded(group, times, drawing.ink[0].times[0], drawing.ink[-1].times[-1])
         found.append(Coat(group, times, over=False))
     if look.travel:
         ups = [way for way in drawing.ways if way.pen is None and len(way.points) > 1]
@@ -239,8 +239,9 @@ def _named_colour(note: str) -> str | None:
         return None
 
 
-def _graded(group: Group, times: Sequence[np.ndarray], seconds: float) -> tuple[Group, list[np.ndarray]]:
-    """The group's lines cut where their shade changes, in the shade of the time at which they are drawn."""
+def _graded(group: Group, times: Sequence[np.ndarray], first: float, last: float) -> tuple[Group, list[np.ndarray]]:
+    """The group's lines cut where their shade changes, in the shade of the time at which they are drawn, and the times
+    of the pieces; all ink is drawn from `first` to `last`."""
     stops = np.array([ImageColor.getrgb(one) for one in GRADIENT], dtype=float)
     at = np.linspace(0, len(stops) - 1, _SHADES)
     rgb = np.column_stack([np.interp(at, np.arange(len(stops)), channel) for channel in stops.T]).round().astype(int)
@@ -248,7 +249,7 @@ def _graded(group: Group, times: Sequence[np.ndarray], seconds: float) -> tuple[
     lines, colours, moments = [], [], []
     for line, when in zip(group.lines, times, strict=True):
         middle = (when[1:] + when[:-1]) / 2 if len(when) > 1 else when
-        shade = np.minimum(middle / max(seconds, 1e-9) * _SHADES, _SHADES - 1).astype(int)
+        shade = np.minimum((middle - first) / max(last - first, 1e-9) * _SHADES, _SHADES - 1).astype(int)
         cuts = [0, *(np.flatnonzero(np.diff(shade)) + 1).tolist(), len(shade)]
         for start, end in pairwise(cuts):
             lines.append(line[start : end + 1])
