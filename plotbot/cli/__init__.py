@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page, plot, preview
+from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page, pattern, plot, preview
 
 app = typer.Typer(
     name="plotbot",
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(page.draw)
+app.command("pattern")(pattern.lay_out)
 app.command()(generate.sample)
 for command in (
     latent.reconstruct,
@@ -56,6 +57,12 @@ FORESEEN = {
 }
 
 
+def is_foreseen(error: Exception) -> bool:
+    """Whether it is a person's, a file's or a machine's doing, and its text a sentence for the person."""
+    known = tuple(getattr(sys.modules[module], name) for module, name in FORESEEN.items() if module in sys.modules)
+    return isinstance(error, known)
+
+
 def main() -> None:
     """Run a command; a foreseen error is one sentence on standard error, never a traceback."""
     logging.basicConfig(format="plotbot: %(message)s", level=logging.WARNING)
@@ -64,8 +71,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        known = tuple(getattr(sys.modules[module], name) for module, name in FORESEEN.items() if module in sys.modules)
-        if not isinstance(error, known):
+        if not is_foreseen(error):
             raise
         print(f"plotbot: {error}", file=sys.stderr)
         sys.exit(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast, get_args
 
 import typer
 
@@ -19,17 +19,24 @@ Effort = Annotated[
 SingleLine = Annotated[
     bool, typer.Option("--single-line", help="Draw each sketch in one line, the pen never lifted within it.")
 ]
+Named: TypeAlias = Literal["fast", "normal", "best"]
+_NAMES = get_args(Named)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*s?")
+
+
+def effort_of(text: str) -> Named | float:
+    """The effort of a name or a time; raises InputError where it is none."""
+    from plotbot.units import InputError
+
+    match = _SECONDS.fullmatch(text)
+    if text not in _NAMES and (match is None or float(match[1]) <= 0):
+        raise InputError(f"{text!r} is no effort: use fast, normal, best, or a time above zero such as 30s.")
+    return float(match[1]) if match else cast("Named", text)
 
 
 def finish_of(pen_width: str, smooth: str, effort: str, seed: int = 0) -> Finish:
     """What the options say; raises InputError for a length or an effort that is none."""
     from plotbot.page.optimise import Finish
-    from plotbot.units import InputError, parse_length
+    from plotbot.units import parse_length
 
-    if effort in ("fast", "normal", "best"):
-        return Finish(parse_length(pen_width), parse_length(smooth), effort, seed)  # type: ignore[arg-type]
-    match = _SECONDS.fullmatch(effort)
-    if match is None or float(match[1]) <= 0:
-        raise InputError(f"{effort!r} is no effort: use fast, normal, best, or a time above zero such as 30s.")
-    return Finish(parse_length(pen_width), parse_length(smooth), float(match[1]), seed)
+    return Finish(parse_length(pen_width), parse_length(smooth), effort_of(effort), seed)

@@ -60,7 +60,7 @@ def in_grid(
 
 
 def page_of(sketches: Sequence[Sequence[np.ndarray]], size: tuple[float, float]) -> vpype.Document:
-    """A page of ``size`` mm with one layer that holds the sketches' polylines (N, 2), mm, one sketch after the other."""
+    """A page of ``size`` mm with one layer, the sketches' polylines (N, 2), mm, one after the other."""
     document = vpype.Document(page_size=(size[0] / MM_PER_PX, size[1] / MM_PER_PX))
     document.add(to_lines([line for sketch in sketches for line in sketch]), 1)
     return document
@@ -78,14 +78,16 @@ def grid(
 
 def document_lines(document: vpype.Document) -> dict[int, list[np.ndarray]]:
     """The Document's layers by ascending id, as polylines (N, 2) in mm, y down; a dot has two points."""
-    return {
-        layer: [np.column_stack([line.real, line.imag]) * MM_PER_PX for line in document.layers[layer]]
-        for layer in sorted(document.layers)
-    }
+    return {layer: collection_lines(document.layers[layer]) for layer in sorted(document.layers)}
+
+
+def collection_lines(lines: vpype.LineCollection) -> list[np.ndarray]:
+    """A layer's lines as polylines (N, 2) in mm, y down."""
+    return [np.column_stack([line.real, line.imag]) * MM_PER_PX for line in lines]
 
 
 def to_lines(lines: Sequence[np.ndarray]) -> vpype.LineCollection:
-    """Polylines (N, 2) in mm, N >= 1, as a layer in px: the inverse of ``document_lines``."""
+    """Polylines (N, 2) in mm, N >= 1, as a layer in px: the inverse of ``collection_lines``."""
     return vpype.LineCollection(_to_px(line) for line in lines)
 
 

@@ -32,10 +32,13 @@ class Finish:
 
 @dataclass(frozen=True)
 class Saving:
-    """What optimising a page changed: strokes (each a pen lift) and mm of travel, before and after."""
+    """What optimising a page changed: strokes (each a pen lift) and mm of travel, before and after, and the ink that
+    joining strokes added."""
 
     strokes_before: int
     strokes_after: int
+    joins: int
+    joins_added_mm: float
     travel_before_mm: float
     travel_after_mm: float
 
@@ -55,15 +58,22 @@ def optimise(
     size, home, rapids = page_size(document), profile.park, Rapids.of(profile)
 
     def ready(lines: list[np.ndarray]) -> list[np.ndarray]:
-        lines = join_strokes(lines, finish.pen_width)
         if finish.smooth:
             lines = smooth(lines, finish.smooth, profile.junction_deviation)
         return order_strokes(lines, home, rapids, finish.effort, finish.seed, progress)
 
-    pens = [ready(list(layer.lines)) for layer in toolpath.layers]
+    joined = [join_strokes(layer.lines, finish.pen_width) for layer in toolpath.layers]
+    pens = [ready(one.lines) for one in joined]
     result = document.empty_copy(keep_layers=True)
     layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
     for layer, lines in zip(layers, pens, strict=True):
         result.add(to_lines(from_toolpath(lines, size, profile, toolpath.rotated)), layer)
     after = [line for lines in pens for line in lines]
-    return result, Saving(len(toolpath.lines), len(after), travel_mm(toolpath.lines, home), travel_mm(after, home))
+    return result, Saving(
+        strokes_before=len(toolpath.lines),
+        strokes_after=len(after),
+        joins=sum(one.ends + one.loops for one in joined),
+        joins_added_mm=sum(one.added_mm for one in joined),
+        travel_before_mm=travel_mm(toolpath.lines, home),
+        travel_after_mm=travel_mm(after, home),
+    )

@@ -1,0 +1,164 @@
+"""The rooms of plotbot as commands of vpype: `plotbot-sketch`, `-order`, `-smooth` and `-gcode`, found by vpype through
+the entry points of this package. What they need is imported when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import vpype
+from vpype_cli import (
+    FloatType,
+    IntegerType,
+    LengthType,
+    PathType,
+    TextType,
+    generator,
+    global_processor,
+    layer_processor,
+)
+
+from plotbot.cli import is_foreseen
+from plotbot.units import MM_PER_PX
+
+T = TypeVar("T")
+
+
+def _in_a_sentence(command: Callable[..., T]) -> Callable[..., T]:
+    """A foreseen error is a sentence and the end of the pipeline, not a traceback."""
+
+    @wraps(command)
+    def run(*args: object, **kwargs: object) -> T:
+        try:
+            return command(*args, **kwargs)
+        except Exception as error:
+            if is_foreseen(error):
+                raise click.ClickException(str(error)) from None
+            raise
+
+    return run
+
+
+@click.command("plotbot-sketch")
+@click.argument("class_name", metavar="CLASS", type=TextType())
+@click.option("-n", "--count", type=IntegerType(), default=1, help="How many sketches (default: 1)")
+@click.option("-s", "--size", type=LengthType(), default="5cm", help="Longer side of each sketch (default: 5cm)")
+@click.option("-c", "--columns", type=IntegerType(), help="Sketches in a row (default: as square as they come)")
+@click.option("-t", "--temperature", type=FloatType(), help="Chance in the lines, 0.1 to 1 (default: the model's own)")
+@click.option("-S", "--seed", type=IntegerType(), default=0, help="The same seed draws the same (default: 0)")
+@generator
+@_in_a_sentence
+def sketch(
+    class_name: str, count: int, size: float, columns: int | None, temperature: float | None, seed: int
+) -> vpype.LineCollection:
+    """Draw sketches of a class, which a neural network invents.
+
+    CLASS is what to draw, such as cat, butterfly or 'ice cream'; `plotbot models list` names the models and
+    `plotbot models show everything` all classes. The sketches are laid out in rows, the first cell at the origin.
+
+    Examples:
+
+        Twelve cats in the middle of an A4 sheet:
+
+            vpype plotbot-sketch -n 12 -c 3 cat layout a4 write cats.svg
+
+        A grid in which every cell has a seed of its own:
+
+            vpype begin grid -o 6cm 6cm 3 4 plotbot-sketch -S %_i% owl end layout a4 write owls.svg
+    """
+    from plotbot.page.layout import in_grid, to_lines
+    from plotbot.samples import draw_samples
+    from plotbot.units import InputError
+
+    if count < 1 or size <= 0:
+        raise InputError(f"{count} sketches of {size * MM_PER_PX:g} mm are none: ask for at least one, above 0 mm.")
+    across = columns or max(1, round(count**0.5))
+    side = size * MM_PER_PX
+    paper = (across * side, -(-count // across) * side)
+    samples = draw_samples(class_name, count, temperature, seed=seed)
+    return to_lines([line for one in in_grid(samples.sketches, paper, 0.0, across) for line in one])
+
+
+@click.command("plotbot-order")
+@click.option("-e", "--effort", type=TextType(), default="normal", help="fast, normal, best, or seconds such as 30s")
+@click.option(
+    "-m", "--machine", type=TextType(), default="virtual", help="The plotter whose travel time is to be short"
+)
+@click.option("-S", "--seed", type=IntegerType(), default=0, help="The same seed finds the same order (default: 0)")
+@layer_processor
+@_in_a_sentence
+def order(lines: vpype.LineCollection, effort: str, machine: str, seed: int) -> vpype.LineCollection:
+    """Sort lines so that the pen travels little between them.
+
+    Lines are turned, and closed ones begun anywhere, from the page's top left corner through all and back. What is kept
+    short is not the way but the time that the plotter takes for it, with its acceleration: `plotbot machine list` names
+    the machines, and a profile.toml will do.
+
+    Examples:
+
+        Merge and sort a drawing, with half a minute for the search:
+
+            vpype read drawing.svg linemerge plotbot-order -e 30s write sorted.svg
+    """
+    from gcode.profile import load_profile
+    from plotbot.cli.finish import effort_of
+    from plotbot.lines.rapids import Rapids
+    from plotbot.lines.travel import order_strokes
+    from plotbot.page.layout import collection_lines, to_lines
+
+    rapids = Rapids.of(load_profile(machine))
+    return to_lines(order_strokes(collection_lines(lines), (0.0, 0.0), rapids, effort_of(effort), seed))
+
+
+@click.command("plotbot-smooth")
+@click.option("-t", "--tolerance", type=LengthType(), default="0.15mm", help="Largest distance from the line as it was")
+@layer_processor
+@_in_a_sentence
+def smooth(lines: vpype.LineCollection, tolerance: float) -> vpype.LineCollection:
+    """Draw polylines as smooth curves within a tolerance.
+
+    Real corners stay. The curves are what a plotter draws in less time: it brakes in every corner.
+
+    Examples:
+
+        vpype read sketch.svg linemerge plotbot-smooth -t 0.2mm write smooth.svg
+    """
+    from plotbot.lines import smoothing
+    from plotbot.page.layout import collection_lines, to_lines
+
+    return to_lines(smoothing.smooth(collection_lines(lines), tolerance * MM_PER_PX))
+
+
+@click.command("plotbot-gcode")
+@click.argument("output", metavar="FILE", type=PathType(dir_okay=False))
+@click.option("-m", "--machine", type=TextType(), default="virtual", help="A machine of plotbot's, or a profile.toml")
+@global_processor
+@_in_a_sentence
+def gcode(document: vpype.Document, output: str, machine: str) -> vpype.Document:
+    """Write the page as G-code for a plotter.
+
+    The page lies with its corner on the machine's origin, and must have a size and fit. Layers are pens: at a change
+    the plotter parks and waits. Lines are drawn in their own order. `plotbot plot FILE` draws it.
+
+    Examples:
+
+        vpype read page.svg linemerge plotbot-order plotbot-gcode -m grbl-servo page.gcode
+    """
+    from gcode.profile import load_profile
+    from gcode.writing import write_layers
+    from plotbot.page.toolpath import to_toolpath
+    from plotbot.units import InputError
+
+    profile = load_profile(machine)
+    try:
+        write_layers(to_toolpath(document, profile).layers, profile).save(Path(output))
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
+    return document
+
+
+for command in (sketch, order, smooth, gcode):
+    command.help_group = "plotbot"  # type: ignore[attr-defined]  # under which vpype lists them
