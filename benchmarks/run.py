@@ -20,11 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+import numpy as np
 import torch
 import vpype
 import vpype_cli
+from scipy.spatial import KDTree
 
 from gcode.profile import load_profile
 from gcode.writing import write_program
@@ -32,16 +34,13 @@ from models import strokes, zoo
 from models.checkpoint import CheckpointError, TrainedModel
 from models.sampling import pen_temperature_for, sample
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
-from plotbot.lines.joining import is_dot, join_strokes
+from plotbot.lines.joining import DOT_MM, is_dot, join_strokes
 from plotbot.lines.travel import order_strokes, travel_mm
 from plotbot.page.layout import document_lines
 from plotbot.page.reading import read_page
 from plotbot.page.toolpath import to_toolpath
 from plotbot.plotting import simulate
 from plotbot.units import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 ROUNDS = 5
 HOME = (0.0, 0.0)
@@ -131,28 +130,25 @@ def ordered(name: str, document: vpype.Document, rounds: int = ROUNDS) -> list[F
 
 
 def joined(name: str, document: vpype.Document) -> list[Figure]:
-    """Lines left after joining over a pen's width, and dots, which should all be left."""
+    """Lines left after joining over a pen's width, and dots with ink where they were, which should be all."""
     lines = document_lines(document)[1]
+    dots = np.array([line[0] for line in lines if is_dot(line)])
 
     def ours() -> list[np.ndarray]:
-        return join_strokes(lines, TOLERANCE_MM)
+        return join_strokes(lines, TOLERANCE_MM).lines
 
     def peer() -> list[np.ndarray]:
         return document_lines(vpype_cli.execute(f"linemerge -t {TOLERANCE_MM}mm", document))[1]
 
+    def in_place(result: list[np.ndarray]) -> int:
+        nearest, _ = KDTree(np.concatenate(result)).query(dots)
+        return int((nearest < DOT_MM).sum())
+
     found, seconds, theirs, peer_seconds = alternate(ours, peer)
-    dots, peer_dots = (sum(is_dot(line) for line in result) for result in (found, theirs))
     peer_name = f"vpype `linemerge -t {TOLERANCE_MM}mm`"
     return [
-        Figure(
-            f"lines left of {name}, without dots",
-            len(found) - dots,
-            len(theirs) - peer_dots,
-            "lines",
-            peer_name,
-            "less",
-        ),
-        Figure(f"its dots left, of {sum(map(is_dot, lines))}", dots, peer_dots, "dots", peer_name, "all"),
+        Figure(f"lines left of {name}", len(found), len(theirs), "lines", peer_name, "less"),
+        Figure(f"its dots in place, of {len(dots)}", in_place(found), in_place(theirs), "dots", peer_name, "all"),
         Figure("time to join it", seconds, peer_seconds, "s", peer_name, "less"),
     ]
 
