@@ -98,7 +98,7 @@ def _trees(
 
 
 def _splice(host: np.ndarray, guest: np.ndarray, at: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """``host`` with the closed ``guest`` drawn once round from its point ``start`` when it comes to its point ``at``."""
+    """``host`` with the closed ``guest`` drawn once round from its point ``start`` where ``host`` comes to ``at``."""
     before, after = _cut(host, at)
     first, second = _cut(guest, start)
     if len(after) == 1:
