@@ -23,6 +23,24 @@ log = logging.getLogger(__name__)
 QUANTISATION_MM = 0.05
 # A filled rectangle whose edges are this near to the page's is its background.
 BACKGROUND_SLACK_PX = 0.5
+# The longest that all curves of a page may be together: at 0.05 mm, 20 million points.
+MOST_CURVE_MM = 1e6
+
+
+class _Quantisation(float):
+    """vpype divides the length of each curve by it for the count of its points: where a broken file is stopped before
+    the curves fill the memory."""
+
+    __array_ufunc__ = None  # numpy's floats leave the division to it, as Python's do
+    steps = 0.0
+
+    def __rtruediv__(self, length: float) -> float:
+        self.steps += float(length) / float(self)
+        if self.steps * QUANTISATION_MM > MOST_CURVE_MM:
+            raise InputError(
+                f"its curves are longer than {MOST_CURVE_MM / 1000:g} m; correct or scale down the drawing"
+            )
+        return float(length) / float(self)
 
 
 def read_page(path: Path, pens: Pens = "layers") -> vpype.Document:
@@ -51,7 +69,10 @@ def read_page(path: Path, pens: Pens = "layers") -> vpype.Document:
         runs, names = mark_runs(root, pens)
         stream = io.BytesIO(ElementTree.tostring(root))
         keys = [MARK, "stroke", "fill"] if pens == "colours" else [MARK]
-        read = vpype.read_svg_by_attributes(stream, keys, QUANTISATION_MM / MM_PER_PX, crop=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            read = vpype.read_svg_by_attributes(stream, keys, _Quantisation(QUANTISATION_MM / MM_PER_PX), crop=False)
+            _check_size(root, read, path)
+            document = _gather(read, runs, names, pens == "colours", path)
     except InputError as error:
         raise InputError(f"{path}: {error}.") from None
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
@@ -59,8 +80,6 @@ def read_page(path: Path, pens: Pens = "layers") -> vpype.Document:
         raise InputError(f"{path}: holds a shape that cannot be read ({reason}); save it as plain SVG.") from error
     except RecursionError:
         raise InputError(f"{path}: its groups are nested too deep; save it as plain SVG.") from None
-    _check_size(root, read, path)
-    document = _gather(read, runs, names, pens == "colours", path)
     cut, gone = cut_at_edges(document)
     lost = losses.elements()
     if document.is_empty():
@@ -92,7 +111,7 @@ def _parse(path: Path) -> ElementTree.Element:
         root = ElementTree.parse(path).getroot()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the name.") from error
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last: an unknown encoding
         raise InputError(f"{path}: is not a complete SVG file ({error}); save it again.") from error
     if tag_of(root) != "svg":
         raise InputError(f"{path}: is not an SVG file but <{tag_of(root)}>; give an SVG.")
@@ -120,7 +139,7 @@ def _check_size(root: ElementTree.Element, read: vpype.Document, path: Path) -> 
     except ValueError:
         empty = True
     if empty or not (np.isfinite([width, height]).all() and min(width, height) > 0):
-        raise InputError(f"{path}: its page has no area; give it a width and height in mm, and a viewBox of some size.")
+        raise InputError("its page has no area; give it a width and height in mm, and a viewBox of some size")
     if any("%" in root.get(side, "100%") for side in ("width", "height")):
         log.warning("%s: does not say how large it is; taken as %.4g x %.4g mm.", path, width, height)
 
@@ -146,7 +165,7 @@ def _gather(
         known = runs[mark].lines
         lines = found.lines if known is None else put(known, found.lines[0])
         if not np.isfinite(np.concatenate(lines)).all():
-            raise InputError(f"{path}: holds a coordinate that is not a finite number; correct or remove the shape.")
+            raise InputError("holds a coordinate that is not a finite number; correct or remove the shape")
         number = runs[mark].layer
         if by_colour:
             number = colours.setdefault(str(metadata.get("vp_color")), len(colours) + 1)
