@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,7 @@ import vpype
 import vpype_cli
 from scipy.spatial import KDTree
 
+from gcode.motion import estimate
 from gcode.profile import load_profile
 from gcode.writing import write_program
 from models import strokes, zoo
@@ -35,6 +36,8 @@ from models.checkpoint import CheckpointError, TrainedModel
 from models.sampling import pen_temperature_for, sample
 from models.sketch_rnn import SketchRNN, SketchRNNConfig
 from plotbot.lines.joining import DOT_MM, is_dot, join_strokes
+from plotbot.lines.rapids import Rapids
+from plotbot.lines.smoothing import smooth
 from plotbot.lines.travel import order_strokes, travel_mm
 from plotbot.page.layout import document_lines
 from plotbot.page.reading import read_page
@@ -45,6 +48,7 @@ from plotbot.units import InputError
 ROUNDS = 5
 HOME = (0.0, 0.0)
 TOLERANCE_MM = 0.5
+SMOOTH_MM = 0.15
 SKETCHES = 64
 # So many are enough to know the rate at which they come one at a time.
 SINGLE_SKETCHES = 8
@@ -168,6 +172,34 @@ def timed(document: vpype.Document) -> list[Figure]:
     ]
 
 
+def plotted(name: str, document: vpype.Document) -> list[Figure]:
+    """The time a plot is said to take after what is done to its lines, on a quicker plotter than `grbl-servo`."""
+    servo = load_profile("grbl-servo")
+    machine = replace(
+        servo,
+        draw_feed=3000.0,
+        max_rate=(8000.0, 8000.0, 600.0),
+        acceleration=(500.0, 500.0, 100.0),
+        pen=replace(servo.pen, up_delay=0.15, down_delay=0.15),
+    )
+    lines = join_strokes(to_toolpath(document, machine).lines, TOLERANCE_MM).lines
+
+    def seconds(these: list[np.ndarray]) -> float:
+        return estimate(write_program(these, machine), machine).seconds
+
+    def order(these: list[np.ndarray]) -> list[np.ndarray]:
+        return order_strokes(these, machine.park, Rapids.of(machine), "normal")
+
+    curves = smooth(lines, SMOOTH_MM, machine.junction_deviation)
+    merged = vpype_cli.execute(f"linemerge -t {TOLERANCE_MM}mm linesort --two-opt", document)
+    theirs = seconds(to_toolpath(merged, machine).lines)
+    peer_name = f"vpype `linemerge -t {TOLERANCE_MM}mm linesort --two-opt`"
+    return [
+        Figure(f"predicted time of {name}, joined and ordered", seconds(order(lines)), theirs, "s", peer_name, "less"),
+        Figure(f"the same, smooth to {SMOOTH_MM} mm", seconds(order(curves)), theirs, "s", peer_name, "less"),
+    ]
+
+
 def started() -> list[Figure]:
     """The wall time of `--help`, each in a process of its own."""
     folder = Path(sys.executable).parent
@@ -228,6 +260,8 @@ def main() -> None:
         *joined("page192", small),
         *joined("page2000", large),
         *timed(small),
+        *plotted("page192", small),
+        *plotted("page2000", large),
         *started(),
         *sampled(),
     ]
