@@ -56,11 +56,11 @@ def preview(
     if speed is not None and seconds is not None:
         raise InputError("An animation has one pace: give --speed or --seconds, not both.")
     if kind == ".gif" and (pixels or 0) > MOST_GIF_PIXELS:
-        raise InputError(
-            f"A GIF of {pixels:,} pixels is too large to be looked at: ask for {MOST_GIF_PIXELS:,} at most."
-        )
+        raise InputError(f"A GIF of {pixels} pixels is too large to be looked at: ask for {MOST_GIF_PIXELS} at most.")
     profile, look = load_profile(machine), Look(colour_of(paper_colour), travel, order)
     pen = None if pen_width is None else parse_length(pen_width)
+    if pen == 0:
+        raise InputError("A pen of 0 mm leaves no line: make it wider.")
     if file.suffix.lower() == ".svg":
         if paper is not None:
             raise InputError(f"{file}: a page has its own paper: leave out --paper, which is for jobs.")

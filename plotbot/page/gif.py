@@ -19,7 +19,8 @@ class Gif:
     def __init__(self, paper: str, size: tuple[int, int], pictures: Sequence[Image.Image]) -> None:
         """On paper of (width, height) px, in the colours of the pictures."""
         sheet = Image.new("RGB", size, paper)
-        self._palette = _palette([sheet, *pictures])
+        self._colours = _palette([sheet, *pictures])
+        self._nearest = np.full(1 << 24, -1, dtype=np.int16)  # of every colour, once it has been asked for
         self._now = self._indices(sheet)
         self._frames: list[tuple[np.ndarray, tuple[int, int], int]] = []  # indices, left and top, 1/100 s
 
@@ -43,7 +44,7 @@ class Gif:
 
     def file(self) -> bytes:
         """The frames, over and over."""
-        colours = bytes(self._palette.getpalette() or ()).ljust(3 * 256, b"\0")
+        colours = self._colours.astype(np.uint8).tobytes().ljust(3 * 256, b"\0")
         data = [b"GIF89a", struct.pack("<HHBBB", *self._now.shape[::-1], 0xF7, 0, 0), colours]
         data.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")
         for indices, place, ticks in self._frames:
@@ -52,19 +53,30 @@ class Gif:
         return b"".join([*data, b";"])
 
     def _indices(self, picture: Image.Image) -> np.ndarray:
-        return np.array(picture.convert("RGB").quantize(palette=self._palette, dither=Image.Dither.NONE))
+        """Which of the colours is nearest to each pixel, (rows, columns) uint8."""
+        packed = _packed(picture)
+        new = np.unique(packed[self._nearest[packed] < 0])
+        apart = _channels(new)[:, None] - self._colours
+        self._nearest[new] = (apart * apart).sum(axis=2).argmin(axis=1)
+        return np.asarray(self._nearest[packed].astype(np.uint8).reshape(picture.height, picture.width))
 
 
-def _palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """At most 255 colours for the pictures: of those that are much alike the commonest, so that paper and inks stay."""
-    pixels = np.concatenate([np.asarray(one.convert("RGB")).reshape(-1, 3) for one in pictures]).astype(np.int32)
-    packed, counts = np.unique(pixels @ (1 << 16, 1 << 8, 1), return_counts=True)
-    packed = packed[np.argsort(-counts, kind="stable")]
-    colours = np.column_stack([packed >> 16, packed >> 8 & 255, packed & 255])
-    for step in (8, 16, 32, 64):
+def _palette(pictures: Sequence[Image.Image]) -> np.ndarray:
+    """At most 255 colours (K, 3) for the pictures: of those much alike the commonest, so that paper and inks stay."""
+    packed, counts = np.unique(np.concatenate([_packed(one) for one in pictures]), return_counts=True)
+    colours = _channels(packed[np.argsort(-counts, kind="stable")])
+    for step in (8, 12, 16, 24, 32, 48, 64):
         _, first = np.unique((colours + step // 2) // step, axis=0, return_index=True)
-        if len(first) < _CLEAR:
+        if len(first) <= _CLEAR:
             break
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(colours[first].ravel().tolist())
-    return palette
+    return np.asarray(colours[first])
+
+
+def _packed(picture: Image.Image) -> np.ndarray:
+    """The colour of each pixel as one number, (pixels,)."""
+    return np.asarray(np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(np.int64) @ (1 << 16, 1 << 8, 1))
+
+
+def _channels(packed: np.ndarray) -> np.ndarray:
+    """Red, green and blue of colours that are one number each, (K, 3)."""
+    return np.column_stack([packed >> 16, packed >> 8 & 255, packed & 255])
