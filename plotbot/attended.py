@@ -11,8 +11,12 @@ from dataclasses import replace
 
 import typer
 
+from gcode.course import Course
+from gcode.journal import Journal
 from gcode.plotter import Plotter
-from gcode.session import Progress
+from gcode.program import Program
+from gcode.recovery import recover
+from gcode.session import Outcome, Progress
 from gcode.transport import PlotterError
 from plotbot.progress import Bar
 from plotbot.units import span
@@ -51,10 +55,32 @@ def obey(plotter: Plotter, words: str) -> None:
 class Attendant:
     """The person's side of one job: `watch` is its progress callback, `mark` the one of `gcode.recovery.recover`."""
 
-    def __init__(self, plotter: Plotter, update: Bar, needed: bool) -> None:
+    def __init__(self, plotter: Plotter, update: Bar, needed: bool, later: float = 0.0) -> None:
         """`update` is the live line. Where nobody is at the terminal a person may be `needed`, or not: nobody has to
-        put a pen into a virtual plotter."""
-        self._plotter, self._update, self._needed = plotter, update, needed
+        put a pen into a virtual plotter. `later` are the seconds of the jobs that follow this one."""
+        self._plotter, self._update, self._needed, self._later = plotter, update, needed, later
+
+    def plot(self, program: Program, journal: Journal | None, to_go_on: str, whole: bool = False) -> Outcome:
+        """Plot a job, or what its journal says is left of it, and where that fails say the command `to_go_on`.
+
+        `whole`: a stroke that was cut is drawn again. Raises PlotterError and KeyboardInterrupt, pen up.
+        """
+        start, offset = 0.0, None
+        if journal is not None and journal.stop is not None:
+            found = recover(self._plotter, Course(program, journal.profile), journal.stop, self.mark, whole)
+            with self._update.aside():
+                typer.echo(f"Going on: {found.how}.", err=True)
+            start, offset = found.start, found.offset
+        try:
+            with self.listening():
+                return self._plotter.plot(program, self.watch, journal, start, offset)
+        except (KeyboardInterrupt, PlotterError) as error:
+            with self._update.aside():
+                if isinstance(error, KeyboardInterrupt):
+                    typer.echo("Stopped; the pen is up.", err=True)
+                if journal is not None and journal.begun:
+                    typer.echo(f"To go on with this job: {to_go_on}", err=True)
+            raise
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -82,6 +108,8 @@ class Attendant:
     def watch(self, now: Progress) -> None:
         """Show how far the job is; where it stands, ask."""
         remark = f"{now.strokes_drawn}/{now.strokes} strokes, {span(now.seconds_left)} left"
+        if self._later:
+            remark += f", {span(now.seconds_left + self._later)} in all"
         self._update(now.share, f"{remark}  {now.why}" if now.why else remark)
         if now.activity not in ("paused", "asking", "held"):
             return
@@ -92,10 +120,8 @@ class Attendant:
                 raise PlotterError(f"The job asks for a person ({now.why}), and none is at the terminal")
             self._plotter.resume()
             return
-        with self._update.aside():
-            pen = "stop ends the job" if now.activity == "held" else "the pen is up"
-            typer.echo(f"\n{remark}; {now.why}; {pen}. Enter goes on, ? helps.", err=True)
-            going = self._converse("> ")
+        pen = "stop ends the job" if now.activity == "held" else "the pen is up"
+        going = self.ask(f"{remark}; {now.why}; {pen}. Enter goes on, ? helps.")
         signal.signal(signal.SIGINT, self._interrupted)
         self._plotter.resume() if going else self._plotter.cancel()
 
@@ -103,28 +129,29 @@ class Attendant:
         """Let the person bring the head over the mark. Raises PlotterError where there is nobody."""
         if not sys.stdin.isatty():
             raise PlotterError("The plotter has lost its place: somebody at a terminal has to bring it to its mark.")
-        with self._update.aside():
-            typer.echo(
-                "\nThe plotter has lost its place. Bring the head, pen up, over the mark where it stood when the job "
-                "began, by moves such as x-10 y2.5; then press Enter.",
-                err=True,
-            )
-            if not self._converse("to the mark> "):
-                raise PlotterError("Stopped before anything was drawn.")
+        going = self.ask(
+            "The plotter has lost its place. Bring the head, pen up, over the mark where it stood when the job began, "
+            "by moves such as x-10 y2.5; then press Enter.",
+            "to the mark> ",
+        )
+        if not going:
+            raise PlotterError("Stopped before anything was drawn.")
 
-    def _converse(self, prompt: str) -> bool:
-        """Obey until the person goes on, True, or stops, False."""
-        while True:
-            try:
-                words = input(prompt).strip()
-            except EOFError:
-                return False
-            if words in ("", "stop"):
-                return words == ""
-            if words == "?":
-                typer.echo(HELP, err=True)
-                continue
-            try:
-                obey(self._plotter, words)
-            except PlotterError as error:
-                typer.echo(str(error), err=True)
+    def ask(self, words: str, prompt: str = "> ") -> bool:
+        """Say something, and obey until the person goes on, True, or stops, False."""
+        with self._update.aside():
+            typer.echo(f"\n{words}", err=True)
+            while True:
+                try:
+                    typed = input(prompt).strip()
+                except EOFError:
+                    return False
+                if typed in ("", "stop"):
+                    return typed == ""
+                if typed == "?":
+                    typer.echo(HELP, err=True)
+                    continue
+                try:
+                    obey(self._plotter, typed)
+                except PlotterError as error:
+                    typer.echo(str(error), err=True)

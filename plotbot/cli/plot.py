@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from plotbot.cli import options
 from plotbot.cli.options import report
-
-if TYPE_CHECKING:
-    from gcode.journal import Journal
-    from gcode.plotter import Plotter
-    from gcode.program import Program
-    from gcode.session import Outcome
-    from plotbot.progress import Bar
 
 
 def plot(
@@ -42,6 +35,7 @@ def plot(
     from gcode.profile import load_profile
     from gcode.program import parked
     from gcode.virtual.machine import VirtualPlotter
+    from plotbot.attended import Attendant
     from plotbot.plotting import read_job
     from plotbot.progress import bar
     from plotbot.units import InputError
@@ -69,7 +63,8 @@ def plot(
         if journal is None and port is not None:  # not before there is a plotter: an old journal may still be needed
             journal = stack.enter_context(Journal.create(path, program, profile))
         with bar(f"plotting {file.name}") as update:
-            done = _attended(plotter, program, journal, update, whole)
+            person = Attendant(plotter, update, needed=journal is not None)
+            done = person.plot(program, journal, f"plotbot plot --resume {path} --port ...", whole)
     x, y, _ = parked(profile)
     report(
         {
@@ -84,39 +79,6 @@ def plot(
     )
     if not done.finished:
         raise typer.Exit(130)
-
-
-def _attended(plotter: Plotter, program: Program, journal: Journal | None, update: Bar, whole: bool) -> Outcome:
-    """Plot with a person beside the machine; where it fails, say how to go on."""
-    from gcode.course import Course
-    from gcode.recovery import recover
-    from gcode.transport import PlotterError
-    from plotbot.attended import Attendant
-
-    person = Attendant(plotter, update, needed=journal is not None)
-    start, offset = 0.0, None
-    if journal is not None and journal.stop is not None:
-        found = recover(plotter, Course(program, journal.profile), journal.stop, person.mark, whole)
-        with update.aside():
-            typer.echo(f"Going on: {found.how}.", err=True)
-        start, offset = found.start, found.offset
-    try:
-        with person.listening():
-            return plotter.plot(program, person.watch, journal, start, offset)
-    except KeyboardInterrupt:
-        with update.aside():
-            typer.echo("Stopped; the pen is up.", err=True)
-            _say_how_to_go_on(journal)
-        raise
-    except PlotterError:
-        with update.aside():
-            _say_how_to_go_on(journal)
-        raise
-
-
-def _say_how_to_go_on(journal: Journal | None) -> None:
-    if journal is not None and journal.begun:
-        typer.echo(f"To go on with this job: plotbot plot --resume {journal.path} --port ...", err=True)
 
 
 def _refuse_to_forget(path: Path, again: bool) -> None:
