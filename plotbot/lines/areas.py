@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from plotbot.lines.joining import is_dot
 from plotbot.units import InputError
 
-# Areas are computed on a grid of this step, mm, so that crossings and touching ends are the same to everybody.
+# Areas keep to the strokes within this, mm, less than a machine's step: flattened curves have far too many points.
+_TOLERANCE_MM = 0.005
+# Areas are computed on a grid of this step, mm, so that ends that touch and crossings are points and not rounding.
 _GRID_MM = 1e-4
 
 Geometries = NDArray[np.object_]
@@ -31,16 +33,16 @@ def enclosed(lines: Sequence[np.ndarray], gap: float = 0.05) -> shapely.Geometry
     areas = _gone_round(np.array([shapely.linestrings(ring) for ring in rings]))
     faces = shapely.get_parts(shapely.polygonize([shapely.union_all(shapely.boundary(areas), grid_size=_GRID_MM)]))
     of, _ = shapely.STRtree(areas).query(shapely.point_on_surface(faces), predicate="within")
-    return shapely.union_all(faces[np.bincount(of, minlength=len(faces)) % 2 == 1])
+    return shapely.coverage_union_all(faces[np.bincount(of, minlength=len(faces)) % 2 == 1])
 
 
 def silhouettes(sketches: Sequence[Sequence[np.ndarray]], gap: float = 0.1) -> Geometries:
     """The area that each sketch covers when it is taken for opaque, as an array of polygons, some of them empty.
 
     ``sketches``: each a list of polylines (N, 2), mm. A sketch covers all that its strokes together go round. Outlines
-    have gaps: so wherever a stroke ends, it counts as going on to every stroke of its sketch, itself included, that
-    is no further away than ``gap``, a share of the longer side of the sketch. What stays open (whiskers, a tail)
-    covers nothing. Raises InputError for a coordinate that is not finite.
+    have gaps: so wherever a stroke ends, it counts as going on to the two nearest strokes of its sketch, itself
+    included, that are no further away than ``gap``, a share of the longer side of the sketch. What stays open
+    (whiskers, a tail) covers nothing. Raises InputError for a coordinate that is not finite.
     """
     strokes = [(sketch, line) for sketch, lines in enumerate(sketches) for line in _finite(lines) if not is_dot(line)]
     if not strokes:
@@ -48,9 +50,13 @@ def silhouettes(sketches: Sequence[Sequence[np.ndarray]], gap: float = 0.1) -> G
     of_stroke = np.array([sketch for sketch, _ in strokes])
     lines = [line for _, line in strokes]
     drawn = linework(lines, of_stroke, len(sketches))
-    left, top, right, bottom = shapely.bounds(drawn).T
-    reach = gap * np.maximum(right - left, bottom - top)[of_stroke]
-    bridges, of_bridge = _bridges(lines, of_stroke, reach)
+    left, top, right, bottom = np.nan_to_num(shapely.bounds(drawn)).T
+    size = np.maximum(right - left, bottom - top)
+    # All in a row and far apart, so that what is near an end is of its own sketch.
+    apart = np.column_stack([np.cumsum(size) * 2 * (1 + gap) - left, -top])[of_stroke]
+    moved = [line + shift for line, shift in zip(lines, apart, strict=True)]
+    bridges, of_bridge = _bridges(moved, gap * size[of_stroke])
+    bridges -= apart[of_bridge, None]
     return _gone_round(linework([*lines, *bridges], np.concatenate([of_stroke, of_stroke[of_bridge]]), len(sketches)))
 
 
@@ -79,21 +85,16 @@ def _is_closed(line: np.ndarray, gap: float) -> bool:
 
 
 def _gone_round(drawn: Geometries) -> Geometries:
-    """What each of the lines goes round, holes filled: (multi)polygons."""
+    """What each of the lines goes round, holes filled: polygons, or nothing."""
+    drawn = shapely.simplify(drawn, _TOLERANCE_MM, preserve_topology=False)
     noded = shapely.union_all(drawn[:, None], grid_size=_GRID_MM, axis=1)
-    parts, of = shapely.get_parts(shapely.build_area(noded), return_index=True)
-    filled = np.full(len(drawn), shapely.MultiPolygon(), dtype=object)
-    if len(parts):
-        shapely.multipolygons(shapely.polygons(shapely.get_exterior_ring(parts)), indices=of, out=filled)
-    # Shells may lie within each other; the union leaves the outer ones.
-    return shapely.union_all(filled[:, None], axis=1)
+    areas = [shapely.coverage_union_all(shapely.polygonize([line])) for line in noded]
+    return np.array(areas, dtype=object)
 
 
-def _bridges(
-    lines: Sequence[np.ndarray], of_stroke: NDArray[np.int_], reach: NDArray[np.float64]
-) -> tuple[list[np.ndarray], NDArray[np.int_]]:
-    """The shortest ways (2, 2) from both ends of each stroke to the strokes of its sketch in ``reach`` (mm, one for
-    each stroke), and the stroke that each comes from.
+def _bridges(lines: Sequence[np.ndarray], reach: NDArray[np.float64]) -> tuple[np.ndarray, NDArray[np.int_]]:
+    """The shortest ways (n, 2, 2) from both ends of each stroke to the two nearest strokes within its ``reach`` (mm),
+    and the stroke that each way comes from.
 
     An end's own stroke counts from 2 reach along it: nearer, it is what leads to the end.
     """
@@ -109,13 +110,15 @@ def _bridges(
     ends = shapely.points(np.array([point for line in lines for point in (line[0], line[-1])]))
     end, segment = shapely.STRtree(segments).query(ends, predicate="dwithin", distance=np.repeat(reach, 2))
     stroke, to = end // 2, of[segment]
-    found = (of_stroke[stroke] == of_stroke[to]) & ((stroke != to) | (along[end % 2, segment] >= 2 * reach[stroke]))
+    found = (stroke != to) | (along[end % 2, segment] >= 2 * reach[stroke])
     end, segment = end[found], segment[found]
     away = shapely.distance(ends[end], segments[segment])
-    # The nearest segment of each stroke around each end.
+    # The nearest segment of each stroke around each end, and of these the two nearest.
     order = np.lexsort((segment, away))
     _, first = np.unique(end[order] * len(lines) + of[segment[order]], return_index=True)
     nearest = order[first]
-    nearest = nearest[away[nearest] > 0]
+    nearest = nearest[np.lexsort((away[nearest], end[nearest]))]
+    rank = np.arange(len(nearest)) - np.searchsorted(end[nearest], end[nearest])
+    nearest = nearest[(rank < 2) & (away[nearest] > 0)]
     ways = shapely.shortest_line(ends[end[nearest]], segments[segment[nearest]])
-    return list(shapely.get_coordinates(ways).reshape(-1, 2, 2)), end[nearest] // 2
+    return shapely.get_coordinates(ways).reshape(-1, 2, 2), end[nearest] // 2

@@ -24,8 +24,8 @@ def hatch(
     The ink ends at the outline: lines stay half of ``pen_mm`` inside. ``parallel`` lines are ``spacing_mm`` apart, from
     middle to middle, at ``angle_degrees`` to the horizontal (45 rises to the right), and counted from the page's
     corner, so that they go on from one area into the next. Neighbours are drawn in one stroke, back and forth, joined
-    along the outline. ``cross`` adds a second set at a right angle. ``concentric`` draws the outline again and again,
-    each ``spacing_mm`` further in; the last ring of an island comes half a spacing sooner where its middle would stay
+    along the outline. ``cross`` adds a second set at a right angle. ``concentric`` repeats the outline, each time
+    ``spacing_mm`` further in; the last ring of an island comes half a spacing sooner where its middle would stay
     open, and is a dot where it is smaller than the pen.
 
     An area narrower than the pen stays empty, its outline fills it; lines shorter than half a pen are left out.
@@ -44,27 +44,37 @@ def hatch(
             f"Lines {spacing_mm:g} mm apart would take {metres:,.0f} m of ink: ask for a wider spacing, "
             f"{metres / _MOST_METRES * spacing_mm:.2g} mm or more."
         )
-    inside = shapely.buffer(area, -pen_mm / 2)
     if style == "concentric":
-        return _rings(inside, spacing_mm, pen_mm)
+        return _rings(area, spacing_mm, pen_mm)
+    inside = shapely.buffer(area, -pen_mm / 2)
     angles = [angle_degrees, angle_degrees + 90] if style == "cross" else [angle_degrees]
     lines = [line for angle in angles for line in _serpentines(inside, spacing_mm, angle)]
     return [line for line in lines if np.hypot(*np.diff(line, axis=0).T).sum() > pen_mm / 2]
 
 
-def _rings(inside: shapely.Geometry, spacing: float, pen: float) -> list[np.ndarray]:
-    """The outlines of ``inside`` and of what lies 1, 2, ... spacings further in, each island down to its middle."""
+def _rings(area: shapely.Geometry, spacing: float, pen: float) -> list[np.ndarray]:
+    """What lies 1, 2, ... spacings inside the outlines of ``area``, each island down to its middle."""
+    half = max(spacing, pen) / 2
+    islands = _inwards(area, half, max(spacing - half, 0))
     rings = []
-    islands = shapely.get_parts(inside).tolist()
     while islands:
         island = islands.pop()
         for ring in shapely.get_rings(island):
             points = shapely.get_coordinates(ring)
             is_small = np.hypot(*np.ptp(points, axis=0)) < pen
             rings.append(points[:-1].mean(axis=0, keepdims=True) if is_small else points)
-        for half in shapely.get_parts(shapely.buffer(island, -spacing / 2)):
-            islands += shapely.get_parts(shapely.buffer(half, -spacing / 2)).tolist() or [half]
+        islands += _inwards(island, spacing / 2, spacing / 2)
     return rings
+
+
+def _inwards(area: shapely.Geometry, half: float, rest: float) -> list[shapely.Polygon]:
+    """The islands ``half`` and ``rest`` inside the outlines of ``area``; at ``half`` where that is all there is."""
+    return [island for wide in _islands(area, half) for island in _islands(wide, rest) or [wide]]
+
+
+def _islands(area: shapely.Geometry, inset: float) -> list[shapely.Polygon]:
+    inner = shapely.buffer(area, -inset)
+    return [] if inner.is_empty else list(shapely.get_parts(inner))
 
 
 def _serpentines(inside: shapely.Geometry, spacing: float, angle: float) -> list[np.ndarray]:

@@ -94,7 +94,7 @@ def _hidden(lines: Sequence[np.ndarray], of: NDArray[np.int_], covers: Geometrie
     segment = segment[order]
     spans = np.column_stack([low[order], high[order]]) + number[segment, None]
     strokes, first_of = np.unique(stroke[segment], return_index=True)
-    return dict(zip(strokes.tolist(), np.split(spans, first_of[1:]), strict=True))
+    return dict(zip(strokes.tolist(), np.split(spans, first_of)[1:], strict=True))
 
 
 def _visible(line: np.ndarray, hidden: NDArray[np.float64], shortest: float) -> list[np.ndarray]:
