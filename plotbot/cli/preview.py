@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plotbot.cli import options
 from plotbot.cli.options import report
+
+if TYPE_CHECKING:
+    from gcode.profile import Profile
+    from plotbot.page.preview import Drawing
 
 SECONDS = 12.0
 """How long an animation takes of which nobody says."""
@@ -40,12 +44,9 @@ def preview(
     from plotbot.files import write_beside
     from plotbot.page import animation
     from plotbot.page.ink import png_bytes
-    from plotbot.page.paper import paper_size
-    from plotbot.page.preview import Look, colour_of, job_drawing, page_drawing, still
-    from plotbot.page.reading import read_page
-    from plotbot.plotting import read_job
+    from plotbot.page.preview import Look, colour_of, still
     from plotbot.progress import bar
-    from plotbot.units import InputError, parse_length
+    from plotbot.units import InputError
 
     kind = output.suffix.lower()
     moving = kind == ".gif" or animate or speed is not None or seconds is not None
@@ -58,15 +59,7 @@ def preview(
     if kind == ".gif" and (pixels or 0) > MOST_GIF_PIXELS:
         raise InputError(f"A GIF of {pixels} pixels is too large to be looked at: ask for {MOST_GIF_PIXELS} at most.")
     profile, look = load_profile(machine), Look(colour_of(paper_colour), travel, order)
-    pen = None if pen_width is None else parse_length(pen_width)
-    if pen == 0:
-        raise InputError("A pen of 0 mm leaves no line: make it wider.")
-    if file.suffix.lower() == ".svg":
-        if paper is not None:
-            raise InputError(f"{file}: a page has its own paper: leave out --paper, which is for jobs.")
-        drawing = page_drawing(read_page(file), profile, pen)
-    else:
-        drawing = job_drawing(read_job(file, profile), profile, None if paper is None else paper_size(paper), pen)
+    drawing = _drawing(file, profile, paper, pen_width)
     takes = drawing.seconds / speed if speed else SECONDS if seconds is None else seconds
     if moving and not (0.1 <= takes <= 3600 and (speed is None or speed > 0)):
         raise InputError(
@@ -85,3 +78,21 @@ def preview(
     if moving:
         facts["animation_seconds"] = round(takes, 3)
     report({**facts, "written": str(output)}, as_json)
+
+
+def _drawing(file: Path, profile: Profile, paper: str | None, pen_width: str | None) -> Drawing:
+    """What a page or a job draws; raises InputError where one of the options does not go with it."""
+    from plotbot.page.paper import paper_size
+    from plotbot.page.preview import job_drawing, page_drawing
+    from plotbot.page.reading import read_page
+    from plotbot.plotting import read_job
+    from plotbot.units import InputError, parse_length
+
+    pen = None if pen_width is None else parse_length(pen_width)
+    if pen == 0:
+        raise InputError("A pen of 0 mm leaves no line: make it wider.")
+    if file.suffix.lower() != ".svg":
+        return job_drawing(read_job(file, profile), profile, None if paper is None else paper_size(paper), pen)
+    if paper is not None:
+        raise InputError(f"{file}: a page has its own paper: leave out --paper, which is for jobs.")
+    return page_drawing(read_page(file), profile, pen)
