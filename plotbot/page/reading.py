@@ -15,7 +15,7 @@ from plotbot.page.elements import prepare, tag_of
 from plotbot.page.placing import cut_at_edges
 from plotbot.page.runs import MARK, Pens, Run, mark_runs, put
 from plotbot.page.svg import FOREIGN, MADE, NAMESPACE
-from plotbot.units import MM_PER_PX, InputError
+from plotbot.units import MM_PER_PX, InputError, parse_length
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def read_page(path: Path, pens: Pens = "layers") -> vpype.Document:
     made, foreign = _made(root), _foreign(root)
     try:
         losses = prepare(root)
+        _measure_exactly(root)
         runs, names = mark_runs(root, pens)
         stream = io.BytesIO(ElementTree.tostring(root))
         keys = [MARK, "stroke", "fill"] if pens == "colours" else [MARK]
@@ -129,6 +130,15 @@ def _foreign(root: ElementTree.Element) -> list[str]:
         child for element in metadata for child in element if tag_of(child) and child.tag != f"{{{NAMESPACE}}}made"
     )
     return [ElementTree.tostring(child, encoding="unicode").strip() for child in others]
+
+
+def _measure_exactly(root: ElementTree.Element) -> None:
+    """The page's sides in px: vpype's mm are 0.5 um a metre too long, which would add up at each reading."""
+    for side in ("width", "height"):
+        try:
+            root.set(side, repr(parse_length(root.get(side, "")) / MM_PER_PX))
+        except InputError:  # px already, or a share
+            continue
 
 
 def _check_size(root: ElementTree.Element, read: vpype.Document, path: Path) -> None:

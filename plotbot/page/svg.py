@@ -62,7 +62,7 @@ def write_page(document: vpype.Document, path: Path, made: Mapping[str, str] | N
         groups.append(Group(layer, lines, pen, colour, name=name))
     history: dict[str, str] = dict(document.property(MADE) or {})
     for key, value in (made or {}).items():
-        if value not in history.get(key, "").split("\n"):
+        if f"\n{value}\n" not in f"\n{history.get(key, '')}\n":
             history[key] = f"{history[key]}\n{value}" if key in history else value
     write_beside(path, svg_bytes(page_size(document), groups, history, document.property(FOREIGN) or ()))
 

@@ -288,6 +288,12 @@ def test_long_runs_of_lines_are_read_as_vpype_reads_them_one_by_one(
     assert np.abs(np.concatenate(fast[1]) - np.concatenate(slow[1])).max() < 1e-9
 
 
+def test_what_is_hidden_is_not_drawn_however_much_it_is(tmp_path: Path) -> None:
+    hidden = '<polyline points="1,1 2,2"/>' * 120
+    for look in ('visibility="hidden"', 'display="none"', 'style="display: none"', 'transform="scale(0)"'):
+        assert len(lines_of(tmp_path, svg(f'<g {look}>{hidden}</g><path d="M1 1h1"/>'))[1]) == 1
+
+
 def test_a_page_of_200_000_points_is_read_whole(tmp_path: Path) -> None:
     walk = 50 + 10 * np.random.default_rng(1).uniform(-1, 1, (2000, 100, 2))
     write_page(grid([[*walk]], (100, 100), 0), tmp_path / "large.svg")

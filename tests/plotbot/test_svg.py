@@ -40,7 +40,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_names_colours_pen_widths_and_size_come_back(tmp_path: Path) -> None:
-    document = vpype.Document(page_size=(300 / MM_PER_PX, 200 / MM_PER_PX))
+    document = vpype.Document(page_size=(1189 / MM_PER_PX, 841 / MM_PER_PX))
     pens = {1: ("0.3 red", "#ff0000", 0.3), 2: ('0.5 "navy" & more', "#000080", 0.5), 7: ("", "#123456", 0.8)}
     for number, (name, colour, width) in pens.items():
         document.add(to_lines([np.array([[1.0, number], [2.0, number]]), np.array([[5.0, number]])]), number)
@@ -53,7 +53,7 @@ def test_names_colours_pen_widths_and_size_come_back(tmp_path: Path) -> None:
     again = read_page(first)
     write_page(again, second)
     assert second.read_bytes() == first.read_bytes()
-    assert page_size(again) == pytest.approx((300, 200), abs=1e-3)
+    assert page_size(again) == pytest.approx((1189, 841), abs=1e-9)
     for number, (name, colour, width) in pens.items():
         layer = again.layers[number]
         assert len(layer) == 2
