@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast, get_args
 
 import typer
 
 if TYPE_CHECKING:
-    from plotbot.page.optimise import Finish
+    import numpy as np
 
 Smooth = Annotated[
-    str, typer.Option(help="Strokes are drawn as smooth curves no further than this from what they were; 0mm: as is.")
+    str | None,
+    typer.Option(
+        help="Strokes become smooth curves no further than this from what they were; 0mm leaves them. A 128th of a "
+        "sketch's size, if not given: by so much are the drawings simplified that the networks know."
+    ),
 ]
 Effort = Annotated[
     str, typer.Option(help="How hard to look for an order with little travel: fast, normal, best, or a time as 30s.")
@@ -34,9 +39,15 @@ def effort_of(text: str) -> Named | float:
     return float(match[1]) if match else cast("Named", text)
 
 
-def finish_of(pen_width: str, smooth: str, effort: str, seed: int = 0) -> Finish:
-    """What the options say; raises InputError for a length or an effort that is none."""
-    from plotbot.page.optimise import Finish
+def smooth_of(text: str | None, sketches: Sequence[Sequence[np.ndarray]]) -> float:
+    """The distance of the option, mm; if it is not given, by how much these `sketches` (mm) are simplified: 2 of 255 px
+    of the middle one of their sizes (`models.strokes.simplify`). Raises InputError for a length that is none."""
+    from statistics import median
+
+    import numpy as np
+
     from plotbot.units import parse_length
 
-    return Finish(parse_length(pen_width), parse_length(smooth), effort_of(effort), seed)
+    if text is not None:
+        return parse_length(text)
+    return 2 / 255 * median(float(np.ptp(np.concatenate(one), axis=0).max()) for one in sketches)

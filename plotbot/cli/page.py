@@ -25,7 +25,7 @@ def draw(
     pen_width: options.PenWidth = "0.5mm",
     machine: options.Machine = "virtual",
     seed: options.Seed = 0,
-    smooth: finish.Smooth = "0.15mm",
+    smooth: finish.Smooth = None,
     effort: finish.Effort = "normal",
     single_line: finish.SingleLine = False,
     reload_every: care.ReloadEvery = None,
@@ -47,7 +47,7 @@ def draw(
     from plotbot.files import write_beside
     from plotbot.page.ink import write_ink_png, write_ink_svg
     from plotbot.page.layout import in_grid, page_of
-    from plotbot.page.optimise import optimise
+    from plotbot.page.optimise import Finish, optimise
     from plotbot.page.paper import paper_size
     from plotbot.page.svg import write_page
     from plotbot.page.toolpath import from_toolpath, to_toolpath
@@ -58,10 +58,11 @@ def draw(
 
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
     habits = care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
-    finished = finish.finish_of(pen_width, smooth, effort, seed)
+    hard = finish.effort_of(effort)
     samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed)
     placed = in_grid(samples.sketches, size, parse_length(margin))
-    document, saving = optimise(page_of(placed, size), profile, finished)
+    ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed)
+    document, saving = optimise(page_of(placed, size), profile, ready)
     toolpath = to_toolpath(document, profile)
     program = write_layers(toolpath.layers, profile, habits)
     with bar(f"plotting {count} x {samples.name} on the virtual {profile.name}") as update:
@@ -79,6 +80,7 @@ def draw(
         "paper_mm": list(size),
         "page_turned_to_fit": toolpath.rotated,
         "machine": profile.name,
+        "smooth_mm": round(ready.smooth, 3),
         **asdict(saving),
         **drawing.facts(toolpath.lines),
     }
@@ -104,7 +106,7 @@ def page(
     margin: options.Margin = "10mm",
     columns: Annotated[int | None, typer.Option(help="Sketches in a row; chosen to fit by default.")] = None,
     pen_width: options.PenWidth = "0.5mm",
-    smooth: finish.Smooth = "0mm",
+    smooth: finish.Smooth = None,
     effort: finish.Effort = "normal",
     seed: options.Seed = 0,
     machine: options.Machine = "virtual",
@@ -112,25 +114,27 @@ def page(
 ) -> None:
     """Make a page that is quick to plot: sketches laid on paper, or an SVG as it is; joined and ordered."""
     from gcode.profile import load_profile
-    from plotbot.page.layout import grid
-    from plotbot.page.optimise import optimise
+    from plotbot.page.layout import in_grid, page_of
+    from plotbot.page.optimise import Finish, optimise
     from plotbot.page.paper import paper_size
     from plotbot.page.reading import read_page
     from plotbot.page.svg import write_page
     from plotbot.sketches import read_sketches
     from plotbot.units import InputError, parse_length
 
-    profile, finished = load_profile(machine), finish.finish_of(pen_width, smooth, effort, seed)
+    profile, pen, hard = load_profile(machine), parse_length(pen_width), finish.effort_of(effort)
     if any(path.suffix.lower() == ".svg" for path in files):
         if len(files) > 1:
             raise InputError(
                 "A page is one SVG file, or any number of sketch files (.ndjson, .npz, .bin): give one SVG alone."
             )
         document = read_page(files[0])
+        tolerance = parse_length(smooth or "0mm")
     else:
-        sketches = [one for path in files for one in read_sketches(path)]
-        document = grid(sketches, paper_size(paper, landscape), parse_length(margin), columns)
-    document, saving = optimise(document, profile, finished)
+        size = paper_size(paper, landscape)
+        placed = in_grid([one for path in files for one in read_sketches(path)], size, parse_length(margin), columns)
+        document, tolerance = page_of(placed, size), finish.smooth_of(smooth, placed)
+    document, saving = optimise(document, profile, Finish(pen, tolerance, hard, seed))
     write_page(document, output, made(seed=seed))
     report({**asdict(saving), "written": str(output)}, as_json)
 
