@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from plotbot.cli import calibrate, data, evaluate, generate, latent, machine, page, pattern, plot, preview
+from plotbot.cli import batch, calibrate, data, evaluate, generate, latent, machine, page, pattern, plot, preview
 
 app = typer.Typer(
     name="plotbot",
@@ -32,6 +32,7 @@ app.command("page")(page.page)
 app.command()(page.gcode)
 app.command()(preview.preview)
 app.command()(plot.plot)
+app.command()(batch.batch)
 app.command()(machine.simulate)
 app.command()(generate.train)
 app.command()(evaluate.evaluate)
