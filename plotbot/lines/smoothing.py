@@ -32,13 +32,15 @@ _OVERLAP = 20.0
 _CLOSED_MM = 1e-6
 # So many chords' deviations are kept free between the discs and the tolerance: a span has a whole number of chords.
 _CHORDS = 1.5
+# No disc is larger than this share of its stroke (the diagonal of its box): an eye stays nearly as large as it was.
+_SHARE = 1 / 20
 
 # Rounds of the alternating directions, and their over-relaxation.
 _ROUNDS = 30
 _RELAXATION = 1.6
-# The pull back to where a node was, beside the disc's bound: with more a small circle keeps more of its size, and
-# corners are less round.
-_HOLD = 0.03
+# The pull back to where a node was, beside the disc's bound: with more a circle keeps more of its size, and what is
+# no corner is less round.
+_HOLD = 0.1
 # Nodes smoothed at a time: what the solver works on then stays in the processor's cache.
 _BATCH = 20_000
 # Places between two nodes at which the curvature is looked at.
@@ -95,7 +97,8 @@ class _Nodes:
 
     ``place`` (n, 2) is where they were, ``step`` (n,) the parameter's step to the next one, ``along`` (n,) the mm
     along the stroke; a stroke's last node has step 0. ``ends`` (s, 2) are the nodes where each stroke begins and ends:
-    a closed one runs on over both. ``bounds`` (s, 2) are its first and its last node; ``stroke`` (n,) is the stroke.
+    a closed one runs on over both. ``bounds`` (s, 2) are its first and its last node; ``stroke`` (n,) is the stroke
+    and ``size`` (s,) its extent, mm.
     """
 
     place: np.ndarray
@@ -104,6 +107,7 @@ class _Nodes:
     ends: np.ndarray
     bounds: np.ndarray
     stroke: np.ndarray
+    size: np.ndarray
 
 
 def _smoothed(lines: list[np.ndarray], tolerance: float, chord: float) -> list[np.ndarray]:
@@ -111,7 +115,8 @@ def _smoothed(lines: list[np.ndarray], tolerance: float, chord: float) -> list[n
     fixed = np.zeros(len(nodes.place), bool)
     fixed[nodes.bounds] = True
     fixed[_corners(nodes, tolerance)] = True
-    points = nodes.place + _relaxed(nodes, fixed, tolerance - _CHORDS * chord, (_REACH * tolerance) ** 4)
+    radius = np.minimum(tolerance - _CHORDS * chord, _SHARE * nodes.size)[nodes.stroke]
+    points = nodes.place + _relaxed(nodes, fixed, radius, (_REACH * tolerance) ** 4)
     return _sampled(nodes, points, fixed, tolerance, chord)
 
 
@@ -139,6 +144,7 @@ def _nodes(lines: list[np.ndarray], tolerance: float) -> _Nodes:
         vertex[np.array(ends) + first[:, None]],
         bounds,
         np.repeat(np.arange(len(lines)), bounds[:, 1] - bounds[:, 0] + 1),
+        np.array([float(np.hypot(*np.ptp(line, axis=0))) for line in lines]),
     )
 
 
@@ -176,8 +182,8 @@ def _corners(nodes: _Nodes, tolerance: float) -> np.ndarray:
     return np.asarray(real[np.array(kept, bool)])
 
 
-def _relaxed(nodes: _Nodes, fixed: np.ndarray, radius: float, bend: float) -> np.ndarray:
-    """How far each node moves, (n, 2) mm: at most ``radius``, not at all where it is ``fixed``.
+def _relaxed(nodes: _Nodes, fixed: np.ndarray, radius: np.ndarray, bend: float) -> np.ndarray:
+    """How far each node moves, (n, 2) mm: at most ``radius`` (n,), not at all where it is ``fixed``.
 
     Minimises ``bend`` times the square of the second derivative plus ``_HOLD`` times that of the way moved, along the
     strokes, by alternating directions (Boyd et al., Distributed optimization, 2011): a banded system, the same in each
@@ -223,8 +229,8 @@ def _relaxed(nodes: _Nodes, fixed: np.ndarray, radius: float, bend: float) -> np
     return _within(moved, radius)
 
 
-def _within(moved: np.ndarray, radius: float) -> np.ndarray:
-    """Vectors (n, 2) shortened to ``radius`` where they are longer."""
+def _within(moved: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Vectors (n, 2) shortened to their ``radius`` (n,) where they are longer."""
     length = np.sqrt(moved[:, 0] ** 2 + moved[:, 1] ** 2)
     return np.asarray(moved * (radius / np.maximum(length, radius))[:, None])
 

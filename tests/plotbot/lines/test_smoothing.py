@@ -115,6 +115,12 @@ def test_a_circle_is_round_at_its_seam_too(radius: float) -> None:
     assert seam.max() < 1.3 * np.median(turns(curve))
 
 
+@pytest.mark.parametrize("radius", [0.2, 0.5, 1.0, 3.0])
+def test_a_small_circle_stays_nearly_as_large_as_it_was(radius: float) -> None:
+    (curve,) = smooth([circle(radius, 24)], TOLERANCE)
+    assert np.ptp(curve, axis=0).min() > 0.8 * 2 * radius
+
+
 def test_a_turned_and_shifted_stroke_gives_the_turned_and_shifted_curve() -> None:
     line = np.cumsum(np.random.default_rng(3).normal(0, 0.7, (60, 2)), axis=0)
     turn = np.array([[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]])
