@@ -29,7 +29,11 @@ from plotbot.units import InputError
 DEFAULTS = {"machine": "virtual", "paper": "a4"}
 MOST = 10_000
 # What only the top has, what only a sheet has, and the options of a command that a plan sets by other keys.
-_TOP, _OWN, _NOT_KEYS = ("machine", "sheets"), ("class", "pattern", "classes", "copies"), {"out", "output", "repeat"}
+_TOP, _OWN, _NOT_KEYS = (
+    ("machine", "sheets"),
+    ("class", "pattern", "classes", "copies"),
+    {"out", "output", "repeat", "cloth"},
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ def _options(command: TyperCommand) -> dict[str, Any]:
 
 def _refuse_unknown(table: Iterable[str], known: set[str], where: str) -> None:
     for key in table:
+        if key == "cloth":
+            raise InputError(f"{where}: a cloth is several pages at once: make it by plotbot pattern --cloth.")
         if key not in known:
             near = difflib.get_close_matches(key, sorted(known), n=1)
             hint = f"did you mean {near[0]}?" if near else f"its keys are {', '.join(sorted(known))}."

@@ -52,8 +52,7 @@ def batch(
 
     if port is not None and not sys.stdin.isatty():
         raise InputError("A batch asks for paper between its sheets: plot it from a terminal, or leave out --port.")
-    commands = _commands()
-    plan = read_plan(file, commands, _checks())
+    plan = read_plan(file, commands(), checks())
     folder = file.with_suffix("") if out is None else out
     run = Run(plan.sheets, load_profile(plan.machine), folder)
     for number in again or ():
@@ -65,7 +64,7 @@ def batch(
             "Of the sheets that have ink %s had another plan; they stay as they are, unless --again says otherwise.",
             ", ".join(str(one.number) for one in old),
         )
-    made = _make(run, commands)
+    made = _make(run)
     left = [one for one in plan.sheets if run.standing(one) != "plotted"]
     left.sort(key=lambda one: run.standing(one) != "cut")  # the paper of a sheet that was cut lies in the machine
     if port is not None and left:
@@ -92,33 +91,30 @@ def batch(
         typer.echo(f"\nWith --port they are plotted, which takes {span(seconds)}.")
 
 
-def _commands() -> dict[str, TyperCommand]:
-    """What makes sheets."""
+def commands() -> dict[str, TyperCommand]:
+    """What makes sheets, by its name on the command line."""
     from plotbot.cli import app
 
     every = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     return {name: every[name] for name in ("draw", "pattern")}
 
 
-def _make(run: Run, commands: dict[str, TyperCommand]) -> int:
+def checks() -> dict[str, Callable[[str], object]]:
+    """What reads the texts of options; raises InputError."""
+    from plotbot.page.paper import paper_size
+    from plotbot.units import parse_length
+
+    lengths = dict.fromkeys(("margin", "pen_width", "smooth", "size", "slow_end"), parse_length)
+    return {**lengths, **dict.fromkeys(("paper", "tile"), paper_size), "effort": effort_of}
+
+
+def _make(run: Run) -> int:
     """Make the sheets that are not, the first of each kind before the others, so that a mistake shows early; how many
     were."""
     to_make = [one for one in run.sheets if run.standing(one) == "to make"]
-
-    def command(sheet: Sheet, folder: Path) -> None:
-        verb = sheet.words[0]
-        # The sheet keeps the command line that makes it; what that reports is not asked for here.
-        typed, sys.argv = sys.argv, ["plotbot", *sheet.words]
-        try:
-            context = commands[verb].make_context(verb, sheet.arguments(folder))
-            with redirect_stdout(io.StringIO()), context:
-                commands[verb].invoke(context)
-        finally:
-            sys.argv = typed
-
     for sheet in sorted(to_make, key=lambda one: not one.leads):
         try:
-            run.make(sheet, command)
+            run.make(sheet, _command)
         except Exception:
             typer.echo(f"Sheet {sheet.number} could not be made: {sheet.command}", err=True)
             raise
@@ -126,10 +122,13 @@ def _make(run: Run, commands: dict[str, TyperCommand]) -> int:
     return len(to_make)
 
 
-def _checks() -> dict[str, Callable[[str], object]]:
-    """What reads the texts that options have."""
-    from plotbot.page.paper import paper_size
-    from plotbot.units import parse_length
-
-    lengths = dict.fromkeys(("margin", "pen_width", "smooth", "size", "slow_end"), parse_length)
-    return {**lengths, **dict.fromkeys(("paper", "tile"), paper_size), "effort": effort_of}
+def _command(sheet: Sheet, folder: Path) -> None:
+    """Make a sheet as its command line does, which the sheet keeps; what that reports is not asked for here."""
+    verb = sheet.words[0]
+    command = commands()[verb]
+    typed, sys.argv = sys.argv, ["plotbot", *sheet.words]
+    try:
+        with redirect_stdout(io.StringIO()), command.make_context(verb, sheet.arguments(folder)) as context:
+            command.invoke(context)
+    finally:
+        sys.argv = typed
