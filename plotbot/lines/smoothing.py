@@ -22,11 +22,11 @@ from plotbot.units import InputError
 # Lengths in tolerances: from node to node; how far along the stroke a bend is spread where nothing bounds it.
 _NODE = 4 / 3
 _REACH = 2.0
-# A corner is real where the ways to it and from it, as long as an arm and nearly straight, part by this angle. No
-# circle is so straight (chord over arc) along arms between which it turns so far.
+# A corner is real where the ways to it and from it, as long as an arm, part by this angle, and by so many times what
+# they would along a circle on which they are as bent.
 _ARM = 10.0
 _CORNER = math.radians(60)
-_STRAIGHT = 0.96
+_CIRCLES = 1.3
 # A closed stroke runs on over its seam for so many tolerances both ways, so that the seam is smooth, too.
 _OVERLAP = 20.0
 _CLOSED_MM = 1e-6
@@ -171,7 +171,9 @@ def _corners(nodes: _Nodes, tolerance: float) -> np.ndarray:
     turn = np.abs(np.arctan2(come[:, 0] * go[:, 1] - come[:, 1] * go[:, 0], (come * go).sum(axis=1)))
     room = np.minimum(nodes.along - first[stroke], last[stroke] - nodes.along)
     straight = np.minimum(np.hypot(*come.T), np.hypot(*go.T)) / arm
-    real = np.flatnonzero((room >= arm) & (straight >= _STRAIGHT) & (turn >= _CORNER))
+    # On a circle an arm that turns by x has its chord over its arc at sin(x/2) / (x/2), nearly 1 - x^2 / 24.
+    circle = np.sqrt(24 * np.maximum(1 - straight, 0))
+    real = np.flatnonzero((room >= arm) & (turn >= np.maximum(_CORNER, _CIRCLES * circle)))
     # Of those within half an arm of each other, the sharpest; rounded, so that both sides of a seam agree.
     sharp = np.round(turn[real], 6)
     near = np.searchsorted(at[real], at[real] + [[-arm / 2], [arm / 2]])

@@ -98,10 +98,13 @@ def test_the_corners_of_a_square_stay_and_its_sides_are_straight() -> None:
     assert np.allclose(smooth([from_corner], TOLERANCE)[0], from_corner, atol=1e-9)
 
 
-def test_an_ear_keeps_its_tip_and_a_hexagon_of_short_sides_becomes_round() -> None:
+def test_an_ear_keeps_its_tip_blunt_or_not_and_a_hexagon_of_short_sides_becomes_round() -> None:
     ear = np.array([[0.0, 0.0], [2, 1], [3.5, 5], [5, 1], [7, 0]])
     (curve,) = smooth([ear], TOLERANCE)
     assert np.hypot(*(curve - [3.5, 5]).T).min() == 0
+    blunt = np.array([[0.0, 0.0], [2, 5], [2.4, 4.9], [4, 0]])
+    (curve,) = smooth([blunt], TOLERANCE)
+    assert turns(curve).max() > 90
     (round_,) = smooth([circle(0.8, 6)], TOLERANCE)
     assert turns(round_).max() < 30
     assert np.ptp(np.hypot(*round_.T)) < 0.03
