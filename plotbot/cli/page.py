@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from plotbot.cli import care, finish, options
 from plotbot.cli.options import made, report
+
+LONG_SECONDS = 10.0  # a wait of which a person is told beforehand
 
 
 def draw(
@@ -98,43 +100,81 @@ def draw(
 
 def page(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="A page.svg, or sketches: .ndjson, .npz, .bin.")
+        list[Path], typer.Argument(metavar="FILE...", help="A drawing.svg, or sketches: .ndjson, .npz, .bin.")
     ],
     output: Annotated[Path, typer.Option("-o", help="The page to write, .svg.")],
-    paper: options.Paper = "a4",
+    paper: Annotated[str | None, typer.Option(help="As of `draw`; a4 for sketches, an SVG's own if not given.")] = None,
     landscape: options.Landscape = False,
     margin: options.Margin = "10mm",
     columns: Annotated[int | None, typer.Option(help="Sketches in a row; chosen to fit by default.")] = None,
+    pens: Annotated[
+        Literal["layers", "groups", "colours", "one"], typer.Option(help="What of an SVG is a pen, drawn by itself.")
+    ] = "layers",
+    fit: Annotated[bool, typer.Option("--fit", help="Scale an SVG to fill the paper up to the margin.")] = False,
+    scale: Annotated[float, typer.Option(help="Make an SVG's drawing so many times as large.")] = 1.0,
+    rotate: Annotated[float, typer.Option(help="Turn an SVG by so many degrees, clockwise.")] = 0.0,
+    mirror: Annotated[Literal["horizontally", "vertically"] | None, typer.Option(help="Mirror an SVG.")] = None,
+    centre: Annotated[bool, typer.Option("--centre", help="Put an SVG's drawing in the paper's middle.")] = False,
+    hide: Annotated[
+        bool, typer.Option("--hide", help="Each closed line of an SVG hides what was drawn before it.")
+    ] = False,
+    hatch: Annotated[
+        Literal["parallel", "cross", "concentric"] | None, typer.Option(help="Fill what closed lines enclose.")
+    ] = None,
+    hatch_spacing: Annotated[str, typer.Option(help="From line to line of the filling.")] = "1mm",
+    hatch_angle: Annotated[float, typer.Option(help="Of its lines, in degrees.")] = 45.0,
     pen_width: options.PenWidth = "0.5mm",
     smooth: finish.Smooth = None,
+    single_line: finish.SingleLine = False,
+    keep_doubled: Annotated[
+        bool, typer.Option("--keep-doubled", help="Draw lines that lie on each other as often as they are there.")
+    ] = False,
     effort: finish.Effort = "normal",
     seed: options.Seed = 0,
     machine: options.Machine = "virtual",
     as_json: options.Json = False,
 ) -> None:
-    """Make a page that is quick to plot: sketches laid on paper, or an SVG as it is; joined and ordered."""
+    """Make a page that is quick to plot: sketches laid on paper, or an SVG, which keeps its lines as they are unless
+    --smooth is given. Doubled lines are drawn once, lines that meet are joined, and all are put in order."""
     from gcode.profile import load_profile
+    from plotbot.lines.travel import predicted_seconds
+    from plotbot.page.filling import hatched, hidden
     from plotbot.page.layout import in_grid, page_of
     from plotbot.page.optimise import Finish, optimise
     from plotbot.page.paper import paper_size
+    from plotbot.page.placing import Placing, place
     from plotbot.page.reading import read_page
     from plotbot.page.svg import write_page
+    from plotbot.progress import bar
     from plotbot.sketches import read_sketches
-    from plotbot.units import InputError, parse_length
+    from plotbot.units import InputError, parse_length, span
 
-    profile, pen, hard = load_profile(machine), parse_length(pen_width), finish.effort_of(effort)
+    profile, pen, edge = load_profile(machine), parse_length(pen_width), parse_length(margin)
+    hard = finish.effort_of(effort)
+    placing = Placing(mirror, rotate, scale, edge if fit else None, centre)
+    size = paper_size(paper or "a4", landscape)
     if any(path.suffix.lower() == ".svg" for path in files):
         if len(files) > 1:
             raise InputError(
                 "A page is one SVG file, or any number of sketch files (.ndjson, .npz, .bin): give one SVG alone."
             )
-        document = read_page(files[0])
+        document = place(read_page(files[0], pens), placing, size if paper else None)
         tolerance = parse_length(smooth or "0mm")
+    elif placing != Placing():
+        raise InputError("--fit, --scale, --rotate, --mirror and --centre are for an SVG; sketches fill their cells.")
     else:
-        size = paper_size(paper, landscape)
-        placed = in_grid([one for path in files for one in read_sketches(path)], size, parse_length(margin), columns)
+        placed = in_grid([one for path in files for one in read_sketches(path)], size, edge, columns)
         document, tolerance = page_of(placed, size), finish.smooth_of(smooth, placed)
-    document, saving = optimise(document, profile, Finish(pen, tolerance, hard, seed))
+    if hide:
+        document = hidden(document, pen)
+    if hatch:
+        document = hatched(document, hatch, parse_length(hatch_spacing), hatch_angle, pen)
+    ready = Finish(pen, tolerance, hard, seed, once=not keep_doubled)
+    strokes = sum(map(len, document.layers.values()))
+    if (seconds := predicted_seconds(strokes, hard)) > LONG_SECONDS:
+        typer.echo(f"{strokes:,} strokes: the order takes about {span(seconds)}.", err=True)
+    with bar("ordering") as update:
+        document, saving = optimise(document, profile, ready, update)
     write_page(document, output, made(seed=seed))
     report({**asdict(saving), "written": str(output)}, as_json)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gcode.profile import Profile
+from plotbot.lines.doubled import PEN_SHARE, draw_once
 from plotbot.lines.joining import join_strokes
 from plotbot.lines.rapids import Rapids
 from plotbot.lines.smoothing import smooth
@@ -21,22 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finish:
-    """How a page is made ready: strokes that meet within the `pen_width` are joined, lines are smooth to within
-    `smooth` (both mm; 0 leaves the step out), and `effort` is spent on the order, by chance from `seed`."""
+    """How a page is made ready: lines that lie on each other are drawn `once`, strokes that meet within the `pen_width`
+    are joined, lines are smooth to within `smooth` (both mm; 0 leaves the step out), and `effort` is spent on the
+    order, by chance from `seed`."""
 
     pen_width: float
     smooth: float = 0.0
     effort: Effort = "normal"
     seed: int = 0
+    once: bool = True
 
 
 @dataclass(frozen=True)
 class Saving:
-    """What optimising a page changed: strokes (each a pen lift) and mm of travel, before and after, and the ink that
-    joining strokes added."""
+    """What optimising a page changed: strokes (each a pen lift) and mm of travel, before and after, the ink that was
+    there twice, and what joining strokes added."""
 
     strokes_before: int
     strokes_after: int
+    doubled_mm: float
     joins: int
     joins_added_mm: float
     travel_before_mm: float
@@ -62,7 +66,8 @@ def optimise(
             lines = smooth(lines, finish.smooth, profile.junction_deviation)
         return order_strokes(lines, home, rapids, finish.effort, finish.seed, progress)
 
-    joined = [join_strokes(layer.lines, finish.pen_width) for layer in toolpath.layers]
+    once = [draw_once(layer.lines, PEN_SHARE * finish.pen_width * finish.once) for layer in toolpath.layers]
+    joined = [join_strokes(one.lines, finish.pen_width) for one in once]
     pens = [ready(one.lines) for one in joined]
     result = document.empty_copy(keep_layers=True)
     layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
@@ -72,6 +77,7 @@ def optimise(
     return result, Saving(
         strokes_before=len(toolpath.lines),
         strokes_after=len(after),
+        doubled_mm=sum(one.saved_mm for one in once),
         joins=sum(one.ends + one.loops for one in joined),
         joins_added_mm=sum(one.added_mm for one in joined),
         travel_before_mm=travel_mm(toolpath.lines, home),
