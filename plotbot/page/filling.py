@@ -14,9 +14,10 @@ def hatched(
     document: vpype.Document, style: Style, spacing_mm: float, angle_degrees: float, pen_mm: float
 ) -> vpype.Document:
     """The page with the areas that each pen encloses filled by that pen, as `lines.hatching.hatch` does it."""
-    result = document.clone()
+    result = document.clone(keep_layers=True)
     for layer, lines in document_lines(document).items():
-        result.add(to_lines(hatch(enclosed(lines), style, spacing_mm, angle_degrees, pen_mm)), layer)
+        filling = hatch(enclosed(lines), style, spacing_mm, angle_degrees, pen_mm)
+        result.add(to_lines([*lines, *filling]), layer)
     return result
 
 
