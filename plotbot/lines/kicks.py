@@ -22,12 +22,13 @@ Arrays = tuple[Any, ...]
 Longs = NDArray[np.int64]
 
 # Nearest ends tried for each new travel edge of a move: of three edges at most.
-_BREADTHS = (10, 8)
+_BREADTHS = (16, 12)
 # Each of the three runs that a kick swaps has so many strokes at most.
 _RUN = 50
-# Moves after one kick that can be undone; it is let go where there are as many.
+# Moves for each kick at most, itself included, so that all can be undone; usual are twenty.
 _MOVES = 1000
-_EDGES = 4  # of a kick; a move has fewer
+# Travel edges that a kick swaps; a move swaps fewer.
+_EDGES = 4
 
 
 def _compiled(function: F) -> F:
@@ -50,7 +51,7 @@ class Kicks:
         self._enough = len(tour.order) > _EDGES
 
     def __call__(self, times: int) -> None:
-        """Kick so many times: some ten thousand a second."""
+        """Kick so many times; a kick takes about a ten-thousandth of a second."""
         if self._enough:
             _kick(times, self._chance, self._tour, self._page)
 
@@ -144,14 +145,18 @@ def _apply(move: Ints, edges: int, tour: Arrays, page: Arrays, spare: Ints, cuts
 
 
 @_compiled
-def _improve(first: int, move: Ints, tour: Arrays, page: Arrays, spare: Ints, cuts: Longs) -> tuple[int, float]:
-    """Find and make an improving move that begins at the end ``first``: its edges, or 0, and the gain."""
+def _improve(
+    first: int, move: Ints, tour: Arrays, page: Arrays, spare: Ints, cuts: Longs, levels: Arrays
+) -> tuple[int, float]:
+    """Find and make an improving move that begins at the end ``first``: its edges, or 0, and the gain.
+
+    ``levels``: room for the neighbours tried at each level, and for the gain before them.
+    """
     _, _, mate, mate_cost = tour
     ends, near, near_cost, slowness, breadths = page
-    tried = np.zeros(_EDGES, np.int64)
-    gain = np.zeros(_EDGES)
+    tried, gain = levels
     move[0], move[1] = first, mate[first]
-    gain[0] = mate_cost[first]
+    gain[0], tried[0] = mate_cost[first], 0
     level = 0
     while level >= 0:
         last, nth = move[2 * level + 1], tried[level]
@@ -182,6 +187,7 @@ def _kick(times: int, chance: NDArray[np.uint64], tour: Arrays, page: Arrays) ->
     """So many kicks, each improved around and undone where that did not make up for it."""
     order, _, mate, mate_cost = tour
     count = len(order)
+    levels = (np.empty(_EDGES, np.int64), np.empty(_EDGES))
     spare, cuts = np.empty(count, np.int32), np.empty((_EDGES, 4), np.int64)
     move, leave = np.empty(2 * _EDGES, np.int32), np.empty(_EDGES, np.int32)
     made, edges_made = np.empty((_MOVES, 2 * _EDGES), np.int32), np.empty(_MOVES, np.int64)
@@ -195,7 +201,7 @@ def _kick(times: int, chance: NDArray[np.uint64], tour: Arrays, page: Arrays) ->
             at += 1 + _below(longest_run, chance)
         gain = mate_cost[leave].sum()
         for i in range(_EDGES):
-            move[2 * i], move[2 * i + 1] = mate[leave[3 - i]], leave[-i % 4]
+            move[2 * i], move[2 * i + 1] = mate[leave[_EDGES - 1 - i]], leave[-i % _EDGES]
             made[0, 2 * i], made[0, 2 * i + 1] = leave[i], mate[leave[i]]
         edges_made[0], moves = _EDGES, 1
         _apply(move, _EDGES, tour, page, spare, cuts)
@@ -208,7 +214,7 @@ def _kick(times: int, chance: NDArray[np.uint64], tour: Arrays, page: Arrays) ->
             head, length = (head + 1) % len(queue), length - 1
             waiting[end] = False
             while moves < _MOVES:
-                edges, gained = _improve(end, move, tour, page, spare, cuts)
+                edges, gained = _improve(end, move, tour, page, spare, cuts, levels)
                 if not edges:
                     break
                 gain += gained

@@ -23,10 +23,10 @@ Progress = Callable[[float, str], None]
 """Is told the share done, 0 to 1, and a remark."""
 
 # Kicks by effort: for each stroke, and at most.
-_KICKS = {"fast": (0, 0), "normal": (40, 40_000), "best": (400, 400_000)}
-_KICKS_AT_ONCE = 500  # a few hundredths of a second, in which no Ctrl-C is heard
+_KICKS = {"fast": (0, 0), "normal": (15, 15_000), "best": (150, 150_000)}
+_KICKS_AT_ONCE = 200  # a few hundredths of a second, in which no Ctrl-C is heard
 # Rough seconds on a computer of 2024: for each stroke before the first kick, and for each kick.
-_STROKE_SECONDS, _KICK_SECONDS = 7e-5, 5e-5
+_STROKE_SECONDS, _KICK_SECONDS = 1.5e-4, 1.3e-4
 
 
 def order_strokes(
@@ -43,10 +43,11 @@ def order_strokes(
     ink is the same, and the travel never costs more than it did. What it costs is the time of the ``rapids``, or by
     default its length.
 
-    ``fast`` starts from a greedy tour and makes 3-opt moves until none is left. The other efforts go on from there
-    by kicks at places of chance (``seed``), in loops that numba compiles at their first use on a computer; where it
-    cannot be imported, that is logged as a warning and the order is that of ``fast``. ``progress`` is told of the
-    kicks. Raises InputError where ``home`` or a point is not finite, and for an effort that is none.
+    ``fast`` starts from a greedy tour, or from the order given, and makes moves of up to four travel edges until none
+    is left (`passes`). The other efforts go on from there by kicks at places of chance (``seed``), in loops that
+    numba compiles at their first use on a computer (`kicks`); where it cannot be imported, that is logged as a
+    warning and the order is that of ``fast``. ``progress`` is told of the kicks. Raises InputError where ``home`` or
+    a point is not finite, and for an effort that is none.
     """
     times, seconds = _budget(effort, len(lines))
     if not lines:

@@ -34,7 +34,7 @@ def ink(line: np.ndarray) -> bytes:
     return min(line.tobytes(), line[::-1].tobytes())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(page, point, st.sampled_from([LENGTH, RAPIDS]))
 def test_the_ink_stays_and_the_travel_is_never_more(
     lines: list[np.ndarray], home: tuple[float, float], rapids: Rapids
@@ -46,7 +46,7 @@ def test_the_ink_stays_and_the_travel_is_never_more(
     assert all(np.array_equal(a, b) for a, b in zip(ordered, again, strict=True))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.lists(point, min_size=2, max_size=2).map(np.array), min_size=1, max_size=5), point)
 def test_no_run_of_strokes_is_better_drawn_backwards(lines: list[np.ndarray], home: tuple[float, float]) -> None:
     # With so few strokes every end is a neighbour of every other, so the tour must be 2-opt.
