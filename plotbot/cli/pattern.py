@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,9 @@ from plotbot.cli import finish, options
 from plotbot.cli.options import made, report
 
 if TYPE_CHECKING:
-    import numpy as np
+    from gcode.profile import Profile
+    from plotbot.page.optimise import Finish
+    from plotbot.pattern.motif import Layers, Size
 
 LONGER_SIDE_PX = 2600
 
@@ -46,7 +47,9 @@ def lay_out(
     tile: Annotated[
         str | None, typer.Option(help="Size of the part that repeats, such as 160x160mm; else as large as it takes.")
     ] = None,
-    spacing: Annotated[float, typer.Option(help="Between motifs, as a share of their size.")] = 0.2,
+    spacing: Annotated[
+        float, typer.Option(help="Between motifs, as a share of their size; less than 0, and they overlap.")
+    ] = 0.2,
     size_jitter: Annotated[
         float | None, typer.Option(help="Up to what share motifs are smaller, by chance; 0.2 in a toss.")
     ] = None,
@@ -77,7 +80,7 @@ def lay_out(
         str, typer.Option(help="What pens take turns by: class, motif (by chance), row, column, diagonal.")
     ] = "class",
     pen_width: options.PenWidth = "0.5mm",
-    smooth: finish.Smooth = "0.15mm",
+    smooth: finish.Smooth = None,
     effort: finish.Effort = "normal",
     temperature: options.Temperature = None,
     pick: options.Pick = 4,
@@ -92,21 +95,23 @@ def lay_out(
     machine.
     """
     from gcode.profile import load_profile
-    from plotbot.page.optimise import optimise
+    from plotbot.page.optimise import Finish
     from plotbot.page.paper import paper_size
-    from plotbot.page.svg import write_page
     from plotbot.pattern.design import Design, make
     from plotbot.pattern.motif import Jitter
-    from plotbot.pattern.pens import page, pens_of
-    from plotbot.pattern.seam import nine
+    from plotbot.pattern.pens import Pens
     from plotbot.pattern.sheets import border as frame_line
     from plotbot.pattern.sheets import frame, run_of_sheets
-    from plotbot.units import parse_length
+    from plotbot.units import InputError, parse_length
 
-    profile, colours, finished = load_profile(machine), pens_of(pens), finish.finish_of(pen_width, "0mm", effort, seed)
-    tossed, edge, tolerance = repeat == "toss", parse_length(margin), parse_length(smooth)
-    given_size = None if size is None else parse_length(size)
-    turned, smaller = (180.0, 0.2) if tossed else (0.0, 0.0)
+    if output.suffix != ".svg":
+        raise InputError(
+            f"{output}: a pattern is written as .svg, with a picture beside it; call it {output.stem}.svg."
+        )
+    profile, finished = load_profile(machine), Finish(parse_length(pen_width), 0.0, finish.effort_of(effort), seed)
+    colours = Pens([one.strip() for one in pens.split(",") if one.strip()], colour_by, seed)
+    edge, length = parse_length(margin), parse_length(size) if size else None
+    smaller, turned = (0.2, 180.0) if repeat == "toss" else (0.0, 0.0)
     jitter = Jitter(
         smaller if size_jitter is None else size_jitter,
         spacing_jitter,
@@ -117,7 +122,7 @@ def lay_out(
         sources,
         repeat,
         count,
-        given_size,
+        length,
         spacing,
         jitter,
         distinct,
@@ -127,49 +132,63 @@ def lay_out(
         pick,
         seed,
     )
-    sheet = None if paper is None and cloth is None else paper_size(paper or "a3", landscape)
-    area = None if sheet is None else paper_size(cloth) if cloth else frame(sheet, edge)
+    sheet = paper_size(paper or "a3", landscape) if paper or cloth else None
+    area = paper_size(cloth) if cloth else frame(sheet, edge) if sheet else None
     pattern = make(design, paper_size(tile) if tile else None, area)
-    if tolerance:
+    # Before anything is cut, so that it meets again.
+    if tolerance := finish.smooth_of(smooth, [one.lines for one in pattern.placed]):
         pattern = pattern.smoothed(tolerance, profile.junction_deviation)
-    layers = pattern.layers(area, colours, colour_by, seed)
-    if border and area is not None:
-        layers[0][1].append(frame_line(area))
-    pen = finished.pen_width
+    if spacing < 0:
+        pattern = pattern.hidden(finished.pen_width)
+    layers = pattern.layers(area, colours)
     facts: dict[str, Any] = {"repeat": repeat, "motifs": len(pattern.placed), "seed": seed}
     if pattern.wraps:
-        facts["tile_mm"] = list(pattern.size)
+        facts["tile_mm"] = [round(side, 3) for side in pattern.size]
     if area is None or sheet is None:
-        write_page(page(layers, pattern.size, pen), output, made(seed=seed))
-        picture = output.with_name(f"{output.stem}_3x3.png")
-        write_picture(nine(layers, pattern.size), (3 * pattern.size[0], 3 * pattern.size[1]), pen, picture)
-        report({**facts, "written": str(output), "picture": str(picture)}, as_json)
+        report(facts | _write_tile(layers, pattern.size, finished, output), as_json)
         return
+    if border:
+        layers[0][1].append(frame_line(area))
     if cloth:
-        pages = [
+        sheets = [
             (output.with_name(f"{output.stem}_{one.row}-{one.column}{output.suffix}"), one.layers)
             for one in run_of_sheets(layers, area, sheet, edge)
         ]
+        picture, shown = area, layers
     else:
-        pages = [(output, [(colour, [line + edge for line in lines]) for colour, lines in layers])]
-    savings = []
-    for path, on_sheet in pages:
-        document, saving = optimise(page(on_sheet, sheet, pen), profile, finished)
-        write_page(document, path, made(seed=seed))
-        savings.append(asdict(saving))
-    picture = output.with_suffix(".png")
-    if cloth:
-        write_picture(layers, area, pen, picture)
-    else:
-        write_picture(pages[0][1], sheet, pen, picture)
+        sheets = [(output, [(colour, [line + edge for line in lines]) for colour, lines in layers])]
+        picture, shown = sheet, sheets[0][1]
+    facts["sheets"] = len(sheets)
+    savings = [_write_sheet(on_sheet, sheet, path, profile, finished) for path, on_sheet in sheets]
     facts |= {name: sum(one[name] for one in savings) for name in savings[0]}
-    report({**facts, "sheets": len(pages), "written": str(pages[0][0]), "picture": str(picture)}, as_json)
+    facts["written"] = str(sheets[0][0])
+    facts["picture"] = str(_write_picture(shown, picture, finished.pen_width, output.with_suffix(".png")))
+    report(facts, as_json)
 
 
-def write_picture(
-    layers: Sequence[tuple[str, list[np.ndarray]]], size: tuple[float, float], pen_width: float, path: Path
-) -> None:
-    """Layers of lines in mm as a PNG of (width, height) mm, of as many dots as a screen can show."""
+def _write_tile(layers: Layers, size: Size, finished: Finish, output: Path) -> dict[str, str]:
+    from plotbot.page.svg import write_page
+    from plotbot.pattern.pens import page
+    from plotbot.pattern.seam import nine
+
+    write_page(page(layers, size, finished.pen_width), output, made(seed=finished.seed))
+    path = output.with_name(f"{output.stem}_3x3.png")
+    picture = _write_picture(nine(layers, size), (3 * size[0], 3 * size[1]), finished.pen_width, path)
+    return {"written": str(output), "picture": str(picture)}
+
+
+def _write_sheet(layers: Layers, size: Size, output: Path, profile: Profile, finished: Finish) -> dict[str, float]:
+    from plotbot.page.optimise import optimise
+    from plotbot.page.svg import write_page
+    from plotbot.pattern.pens import page
+
+    document, saving = optimise(page(layers, size, finished.pen_width), profile, finished)
+    write_page(document, output, made(seed=finished.seed))
+    return asdict(saving)
+
+
+def _write_picture(layers: Layers, size: Size, pen_width: float, path: Path) -> Path:
+    """Layers of lines in mm as a PNG of (width, height) mm, of no more dots than a screen shows."""
     import vpype
 
     from plotbot.page.ink import write_ink_png
@@ -177,3 +196,4 @@ def write_picture(
     ink = [line for _, lines in layers for line in lines]
     colours = [vpype.Color(colour).as_hex() for colour, lines in layers for _ in lines]
     write_ink_png(ink, size, pen_width, path, min(150.0, LONGER_SIDE_PX * 25.4 / max(size)), colours)
+    return path

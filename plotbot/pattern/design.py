@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from plotbot.lines.hiding import hide
 from plotbot.lines.smoothing import smooth
 from plotbot.pattern import groups, repeats
 from plotbot.pattern.drawing import draw_motifs, morph_motifs
-from plotbot.pattern.motif import USUAL, Jitter, Lines, Motif, Placed, Size
-from plotbot.pattern.pens import shared_out
+from plotbot.pattern.motif import USUAL, Jitter, Layers, Lines, Motif, Placed, Size
+from plotbot.pattern.pens import Pens
 from plotbot.pattern.repeats import Plan, lay
 from plotbot.pattern.seam import clip, repeated, wrap
-from plotbot.pattern.toss import toss
+from plotbot.pattern.toss import MOST, toss
 from plotbot.units import InputError
 
 NAMES = (*repeats.SHAPES, "toss", *groups.GROUPS)
@@ -76,12 +77,33 @@ class Pattern:
         placed = [replace(one, lines=[next(smoother) for _ in one.lines]) for one in self.placed]
         return replace(self, placed=placed)
 
-    def layers(self, area: Size | None, pens: Sequence[str], rule: str, seed: int) -> list[tuple[str, Lines]]:
+    def hidden(self, pen_width: float) -> Pattern:
+        """The same with motifs behind those that are lower or further to the right, as scales lie: what these cover is
+        left out."""
+        tiles = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)] if self.wraps else [(0, 0)]
+        stack = [
+            (down, one.row, across, one.column, place)
+            for place, one in enumerate(self.placed)
+            for down, across in tiles
+        ]
+        stack.sort()
+        sketches = [
+            self.placed[place].moved(np.array([across, down]) * self.size).lines for down, _, across, _, place in stack
+        ]
+        seen = {
+            (down, across, place): lines
+            for (down, _, across, _, place), lines in zip(stack, hide(sketches, pen_width), strict=True)
+        }
+        left = [replace(one, lines=seen[0, 0, place]) for place, one in enumerate(self.placed)]
+        return replace(self, placed=[one for one in left if one.lines])
+
+    def layers(self, area: Size | None, pens: Pens) -> Layers:
         """What each pen draws: of one tile, cut at its edges, or, given an area, of the pattern on all of it, cut at
-        its sides; a tile's corner, where its symmetry is highest, lies in the middle of it. The pattern's own lines are the first pen's."""
-        shares = shared_out(self.placed, len(pens), rule, seed)
+        its sides; a tile's corner, where a group's symmetry is highest, lies in its middle. The pattern's own lines
+        are the first pen's."""
+        shares = pens.of(self.placed)
         layers = []
-        for number, pen in enumerate(pens):
+        for number, pen in enumerate(pens.colours):
             part = [one for one, share in zip(self.placed, shares, strict=True) if share == number]
             if number == 0 and self.lines:
                 part.append(Placed(self.lines, 0, 0, 0, 0))
@@ -104,6 +126,8 @@ def make(design: Design, tile: Size | None, area: Size | None) -> Pattern:
     room = tile if wraps else area
     if design.repeat == "toss":
         number = design.count or _tossed(design, room)
+        if number > MOST:
+            raise InputError(f"{number:,} motifs are too many to toss: ask for at most {MOST:,}.")
         motifs = _motifs(design, [place % kinds for place in range(number)], None, wraps)
         size = design.size if design.count or room is None else None
         placed, size_mm = toss(motifs, room, size, design.spacing, design.jitter, wraps, design.seed)
@@ -141,7 +165,8 @@ def _spread(plan: Plan, area: Size) -> Plan:
     domain = np.concatenate([room.corners for room in plan.rooms])
     images: list[np.ndarray] = []
     for image in plan.images:
-        home = Placed([domain @ image[:, :2].T], 0, 0, 0, 0).moved(image[:, 2])
+        turned = domain @ image[:, :2].T
+        home = Placed([turned + image[:, 2] + np.array(area) / 2], 0, 0, 0, 0)
         for one in repeated([home], plan.size, area):
-            images.append(np.column_stack([image[:, :2], image[:, 2] + one.lines[0][0] - home.lines[0][0]]))
+            images.append(np.column_stack([image[:, :2], one.lines[0][0] - turned[0]]))
     return replace(plan, size=area, wraps=False, images=images)

@@ -162,7 +162,7 @@ def _below(corners: np.ndarray, normal: np.ndarray, bound: float) -> np.ndarray:
             kept.append(a)
         if over_a * over_b < 0:
             kept.append(a + (b - a) * over_a / (over_a - over_b))
-    return np.array(kept)
+    return np.array([a for a, b in zip(kept, kept[-1:] + kept, strict=False) if not np.allclose(a, b)])
 
 
 def _area(corners: np.ndarray) -> float:

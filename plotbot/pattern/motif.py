@@ -14,6 +14,7 @@ from plotbot.units import InputError
 
 Lines = list[np.ndarray]
 Size = tuple[float, float]  # width and height, mm
+Layers = list[tuple[str, Lines]]  # of a page: a pen's colour, and its polylines (N, 2) in mm
 USUAL = 30.0  # mm, of a motif where nobody says how large
 FLAT = 1e-9  # the extent, in sketch units, under which there is nothing to scale
 

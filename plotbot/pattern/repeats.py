@@ -169,8 +169,8 @@ def grid(
 
     `count`: at least so many motifs, as few more as fill columns and rows (12 if neither it nor an area is given);
     `size`: of a motif, mm, the largest that fits if not given (about USUAL, where a count or an area is not);
-    `spacing`: between motifs, as a share of their size. `kinds` of motifs take turns along the diagonals, in stripes from stripe
-    to stripe.
+    `spacing`: between motifs, as a share of their size. `kinds` of motifs take turns along the diagonals, in stripes
+    from stripe to stripe.
     Raises InputError where the motifs do not fit.
     """
     if area is None:

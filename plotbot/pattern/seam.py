@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from plotbot.pattern.motif import Lines, Placed, Size, bounds_of
-
-SLACK = 1e-9  # mm: what stands on the edge of a box stays whole
+from plotbot.pattern.motif import Layers, Lines, Placed, Size, bounds_of
 
 
 def cut(line: np.ndarray, at: np.ndarray, axis: int) -> list[tuple[int, np.ndarray]]:
@@ -58,13 +56,11 @@ def wrap(lines: Sequence[np.ndarray], size: Size) -> Lines:
         pieces = []
         for line in parts:
             first, last = np.floor(line[:, axis].min() / side), np.ceil(line[:, axis].max() / side)
-            at = np.arange(first, last + 1) * side
+            at = np.arange(first - 1, last + 2) * side  # one more on each side: the quotients are rounded
             for strip, piece in cut(line, at, axis):
                 moved = piece.copy()
-                low = at[strip - 1]
-                moved[:, axis] -= low
-                moved[piece[:, axis] == low, axis] = 0.0
-                moved[piece[:, axis] == low + side, axis] = side
+                moved[:, axis] = np.clip(piece[:, axis] - at[strip - 1], 0.0, side)
+                moved[piece[:, axis] == at[strip], axis] = side
                 pieces.append(moved)
         parts = pieces
     return parts
@@ -74,8 +70,11 @@ def clip(lines: Sequence[np.ndarray], low: Sequence[float], high: Sequence[float
     """What of the lines lies in the box from `low` to `high`, (x, y) each, and on its edges."""
     parts = list(lines)
     for axis in (0, 1):
-        at = np.array([low[axis] - SLACK, high[axis] + SLACK])
-        parts = [piece for line in parts for strip, piece in cut(line, at, axis) if strip == 1]
+        at = np.array([low[axis], high[axis]], dtype=float)
+        pieces = [one for line in parts for one in cut(line, at, axis)]
+        parts = [
+            piece for strip, piece in pieces if strip == 1 or (strip == 2 and (piece[:, axis] == high[axis]).all())
+        ]
     return parts
 
 
@@ -89,7 +88,7 @@ def repeated(placed: Sequence[Placed], period: Size, area: Size) -> Iterator[Pla
             yield one.moved(step * (column, row))
 
 
-def nine(layers: Sequence[tuple[str, Lines]], size: Size) -> list[tuple[str, Lines]]:
+def nine(layers: Layers, size: Size) -> Layers:
     """3 x 3 copies of a tile's layers, side by side."""
     shifts = [np.array(size) * (column, row) for row in range(3) for column in range(3)]
     return [(pen, [line + shift for shift in shifts for line in lines]) for pen, lines in layers]

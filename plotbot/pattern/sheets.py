@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import vpype
 
-from plotbot.pattern.motif import Lines, Size
+from plotbot.pattern.motif import Layers, Lines, Size
 from plotbot.pattern.seam import cut
 from plotbot.units import MM_PER_PX, InputError
+
+log = logging.getLogger(__name__)
 
 ARM = 4.0  # mm, of a registration mark
 LABEL = 3.0  # mm, the height of a sheet's label
 MARKS_MARGIN = 8.0  # mm that marks and a label take
-
-Layers = list[tuple[str, Lines]]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Sheet:
 
 def frame(paper: Size, margin: float) -> Size:
     """The (width, height) in mm inside the margins; raises InputError where there is none."""
+    if margin == 0:
+        log.warning("Without a margin the pen goes to the very edge of the paper: check that nothing holds it there.")
     size = paper[0] - 2 * margin, paper[1] - 2 * margin
     if min(size) <= 0:
         raise InputError(
@@ -45,7 +48,7 @@ def border(size: Size) -> np.ndarray:
     return np.array([[0, 0], [width, 0], [width, height], [0, height], [0, 0]], dtype=float)
 
 
-def run_of_sheets(layers: Sequence[tuple[str, Lines]], cloth: Size, paper: Size, margin: float) -> Iterator[Sheet]:
+def run_of_sheets(layers: Layers, cloth: Size, paper: Size, margin: float) -> Iterator[Sheet]:
     """The sheets, row by row, that a cloth of (width, height) mm is drawn on: all show equal parts of it, the largest
     that a paper holds inside its margins.
 

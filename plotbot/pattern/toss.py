@@ -12,7 +12,7 @@ import shapely
 from plotbot.pattern.motif import FLAT, USUAL, Jitter, Lines, Motif, Placed, Size, hull_size
 from plotbot.units import InputError
 
-MOST = 2000  # motifs: packing takes time in proportion, and more
+MOST = 2000  # motifs that are packed in minutes
 CANDIDATES = 24  # tried for each first place
 CLOSED = 0.15  # bays and holes of a motif narrower than twice this, in motif sizes, hold no other motif
 SIMPLE = 0.02  # how far its outline may be from the true one, outwards
@@ -77,10 +77,8 @@ def toss(
     random disk packings". Those that overlap push each other away and turn; where that is no way out, the one that is
     pressed most goes to the emptiest place. They start at Mitchell's best candidates (1991, "Spectrally optimal
     sampling for distribution ray tracing"), those of a kind far from each other.
-    Raises InputError for more than MOST motifs, and where they do not fit, saying how many do.
+    Raises InputError where they do not fit, saying how many do.
     """
-    if len(motifs) > MOST:
-        raise InputError(f"{len(motifs):,} motifs are too many to toss: ask for at most {MOST:,}.")
     rng = np.random.default_rng(seed)
     flips = [-1.0 if jitter.mirror and rng.random() < 0.5 else 1.0 for _ in motifs]
     units = [_unit([line * (flip, 1) for line in one.lines]) for one, flip in zip(motifs, flips, strict=True)]
