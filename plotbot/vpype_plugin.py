@@ -1,5 +1,5 @@
-"""The rooms of plotbot as commands of vpype: `plotbot-sketch`, `-order`, `-smooth` and `-gcode`, found by vpype through
-the entry points of this package. What they need is imported when they run."""
+"""The rooms of plotbot as commands of vpype: `plotbot-sketch`, `-pattern`, `-smooth`, `-order` and `-gcode`, found by
+vpype through the entry points of this package. What they need is imported when they run."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ def _in_a_sentence(command: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 @click.command("plotbot-sketch")
 @click.argument("class_name", metavar="CLASS", type=TextType())
 @click.option("-n", "--count", type=IntegerType(), default=1, help="How many sketches (default: 1)")
@@ -80,6 +84,56 @@ def sketch(
     paper = (across * side, -(-count // across) * side)
     samples = draw_samples(class_name, count, temperature, seed=seed)
     return to_lines([line for one in in_grid(samples.sketches, paper, 0.0, across) for line in one])
+
+
+@click.command("plotbot-pattern")
+@click.argument("classes", metavar="CLASS[,CLASS...]", type=TextType())
+@click.option("-r", "--repeat", type=TextType(), default="half-drop", help="How motifs repeat (default: half-drop)")
+@click.option("-n", "--count", type=IntegerType(), help="Motifs, at least (default: as many as fit)")
+@click.option("-s", "--size", type=LengthType(), help="Of a motif (default: as large as fits)")
+@click.option("-m", "--margin", type=LengthType(), default="1cm", help="Empty border of the page (default: 1cm)")
+@click.option("-p", "--pens", type=TextType(), default="black", help="Colours, a layer each, such as red,navy")
+@click.option("-b", "--by", type=TextType(), default="class", help="What pens take turns by: class, motif, row, column")
+@click.option("-S", "--seed", type=IntegerType(), default=0, help="The same seed lays out the same (default: 0)")
+@global_processor
+@_in_a_sentence
+def pattern(
+    document: vpype.Document,
+    classes: str,
+    repeat: str,
+    count: int | None,
+    size: float | None,
+    margin: float,
+    pens: str,
+    by: str,
+    seed: int,
+) -> vpype.Document:
+    """Fill the page with motifs, each another sketch.
+
+    REPEAT is block, brick, half-drop, diamond, stripe, toss, or one of the 17 plane groups by its short name (p1 to
+    p6m). The page has the size that `pagesize` gave it; without one, a seamless tile is made, and the page is as large.
+
+    Examples:
+
+        A sheet of cats and butterflies in two pens:
+
+            vpype pagesize a3 plotbot-pattern -r toss -n 60 -p red,navy cat,butterfly write cloth.svg
+    """
+    from plotbot.page.layout import page_size
+    from plotbot.pattern.design import Design, make
+    from plotbot.pattern.pens import Pens, page
+    from plotbot.pattern.sheets import frame
+
+    colours = Pens(_listed(pens), by, seed)
+    design = Design(_listed(classes), repeat, count, None if size is None else size * MM_PER_PX, seed=seed)
+    edge = margin * MM_PER_PX if document.page_size else 0.0
+    area = frame(page_size(document), edge) if document.page_size else None
+    laid = make(design, None, area)
+    layers = [(colour, [line + edge for line in lines]) for colour, lines in laid.layers(area, colours)]
+    made = page(layers, page_size(document) if area else laid.size, 0.3)
+    document.page_size = made.page_size
+    document.extend(made)
+    return document
 
 
 @click.command("plotbot-order")
@@ -160,5 +214,5 @@ def gcode(document: vpype.Document, output: str, machine: str) -> vpype.Document
     return document
 
 
-for command in (sketch, order, smooth, gcode):
+for command in (sketch, pattern, smooth, order, gcode):
     command.help_group = "plotbot"  # type: ignore[attr-defined]  # under which vpype lists them

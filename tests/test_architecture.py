@@ -20,6 +20,8 @@ MAY_IMPORT = {
         "numpy",
         "torch",
         "vpype",
+        "vpype_cli",
+        "click",
         "svgelements",
         "shapely",
         "scipy",

@@ -51,6 +51,20 @@ def test_every_cell_of_a_grid_has_its_own_sketch(tmp_path: Path) -> None:
     assert [line.shape for line in left] != [line.shape for line in right]
 
 
+def test_a_pattern_fills_the_page_with_a_layer_for_each_pen(tmp_path: Path) -> None:
+    words = ("pagesize", "a5", "plotbot-pattern", "-n", 8, "-p", "red,navy", "-b", "row", "cat", "write", "cloth.svg")
+    done = vpype(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    page = read_page(tmp_path / "cloth.svg")
+    assert page_size(page) == pytest.approx((148, 210), abs=0.1)
+    layers = document_lines(page)
+    assert len(layers) == 2
+    points = np.concatenate([line for lines in layers.values() for line in lines])
+    assert points.min() >= 9.99
+    assert (points <= (138.01, 200.01)).all()
+    assert (np.ptp(points, axis=0) > (90, 150)).all()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -70,6 +84,6 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, words: tuple[object
 
 def test_help_is_like_vpypes_own(tmp_path: Path) -> None:
     listed = vpype(tmp_path, "--help").stdout
-    for name in ("sketch", "order", "smooth", "gcode"):
+    for name in ("sketch", "pattern", "smooth", "order", "gcode"):
         assert f"plotbot-{name}" in listed
         assert "Examples:" in vpype(tmp_path, f"plotbot-{name}", "--help").stdout
