@@ -32,5 +32,6 @@ class Bar:
 def bar(label: str, shown: bool = True) -> Iterator[Bar]:
     """A live line that goes away when the work is done; none where it is not `shown`."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[remark]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True, disable=not shown) as live:
+    console = Console(file=sys.stderr)
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as live:
         yield Bar(live, live.add_task(label, total=1.0, remark=""))

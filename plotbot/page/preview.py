@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 TRAVEL = "#1f8fff"
 """The colour of the way with the pen up, and of the places where it comes down (a disc) and goes up (a ring)."""
-TRAVEL_MM, PLACE_MM = 0.25, 0.9
+TRAVEL_MM, PLACE_MM = 0.15, 0.9
 PALETTE = ("#000000", "#d62828", "#1d5fb4", "#2a9d3a", "#f08c00", "#8b2fc9", "#00a0a0", "#d6589f")
 """Colours for the pens of a job that names none."""
 GRADIENT = ("#2c4fd8", "#8b2fc9", "#e0396b", "#f59b23")

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def facts(plotbot: Run, folder: Path, *arguments: str) -> dict[str, object]:
     done = plotbot("preview", *arguments, "--json", at=folder)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return dict(json.loads(done.stdout))
 
 
