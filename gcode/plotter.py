@@ -94,8 +94,9 @@ class Plotter:
         `progress`, the machine is stopped and the pen lifted first, as long as it still listens.
         """
         self._session = session = Session(
-            self.board, self.profile, program, progress, journal, start, offset, self._talking
+            self.board, self.board.profile, program, progress, journal, start, offset, self._talking
         )
+        session.set_pen(self.profile.pen)  # a person may have changed its heights since the program was written
         try:
             return session.run()
         finally:
@@ -118,8 +119,8 @@ class Plotter:
             self._session.cancel()
 
     def adjust(self, pen: Pen | None = None, feed: int | None = None, rapid: int | None = None) -> None:
-        """Change the heights of the `pen`, in a job from the next line on; and at once, in a job, the percentage of the
-        feeds (10 to 200) and of the travel (25, 50 or 100)."""
+        """Change the heights of the `pen`, in a job from the next line on, and in those that follow; and at once, in a
+        job, the percentage of the feeds (10 to 200) and of the travel (25, 50 or 100)."""
         if pen is not None:
             self.profile = replace(self.profile, pen=pen)
         if self._session is not None:

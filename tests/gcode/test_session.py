@@ -85,7 +85,7 @@ def test_a_pause_at_once_lifts_the_pen_in_mid_stroke_and_the_stroke_goes_on(prof
     assert len(ink) == len(meant) + 1
 
 
-def test_new_heights_hold_for_the_rest_of_a_job() -> None:
+def test_new_heights_hold_for_the_rest_of_a_job_and_for_the_next() -> None:
     meant = scribble(6)
     with plotting() as (machine, plotter):
 
@@ -98,11 +98,13 @@ def test_new_heights_hold_for_the_rest_of_a_job() -> None:
                 plotter.resume()
 
         plotter.plot(write_program(meant, PROFILE), watch)
-        lines = machine.lines_received
         same_ink(machine.ink, meant)
+        plotter.plot(write_program(meant, PROFILE))
+        lines = machine.lines_received
+        same_ink(machine.ink, meant * 2)
     changed = next(i for i, line in enumerate(lines) if "S70" in line)
     assert not [line for line in lines[changed:] if "S60" in line or "S30" in line]
-    assert len([line for line in lines[changed:] if "S20" in line]) >= 2
+    assert len([line for line in lines[changed:] if "S20" in line]) >= 2 + len(meant)
 
 
 def test_the_machine_is_not_moved_by_hand_while_it_draws() -> None:
