@@ -101,8 +101,8 @@ def read_plan(path: Path, commands: Mapping[str, TyperCommand], checks: Mapping[
         for copy in range(copies):
             counted = seed + (copy if "seed" in own else len(sheets))
             line = (*words, "--machine", machine, "--seed", str(counted))
-            pens = settings.get("pens", settings.get("pen_width"))
-            text = f"{label}, seed {counted}" + (f", pen {pens}" if pens else "")
+            pens = [f"{key.replace('_', ' ')} {settings[key]}" for key in ("pens", "pen_width") if key in settings]
+            text = ", ".join([label, f"seed {counted}", *pens])
             sheets.append(Sheet(len(sheets) + 1, line, copy == 0, text))
         _parse(commands[verb], sheets[-1], where)
     return Plan(machine, tuple(sheets))

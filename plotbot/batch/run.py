@@ -16,8 +16,10 @@ from gcode.writing import write_layers
 from plotbot.attended import Attendant
 from plotbot.batch.ledger import Entry, Ledger
 from plotbot.batch.plan import Sheet
+from plotbot.page.contact import Picture, write_contact_sheet
 from plotbot.page.layout import page_size
 from plotbot.page.reading import read_page
+from plotbot.page.svg import groups_of
 from plotbot.page.toolpath import to_toolpath
 from plotbot.plotting import read_job
 from plotbot.progress import bar
@@ -40,10 +42,6 @@ class Run:
         _make_folder(folder)
         self.ledger = Ledger(folder / "ledger.jsonl")
 
-    def page(self, sheet: Sheet) -> Path:
-        """The sheet's page."""
-        return self._folder(sheet) / "page.svg"
-
     def standing(self, sheet: Sheet) -> Standing:
         """How far a sheet is. Raises JournalError where its journal is none."""
         entry = self._entry(sheet)
@@ -56,7 +54,7 @@ class Run:
             if stop.sent > 0.0:
                 return "cut"
         as_planned = (entry.command, entry.profile) == (sheet.command, self._digest)
-        return "made" if as_planned and self.page(sheet).exists() and self._job(sheet).exists() else "to make"
+        return "made" if as_planned and self._page(sheet).exists() and self._job(sheet).exists() else "to make"
 
     def replanned(self) -> list[Sheet]:
         """The sheets that have ink, and had another plan."""
@@ -83,7 +81,7 @@ class Run:
             _make_folder(self._folder(sheet))
             self._job(sheet).unlink(missing_ok=True)
             command(sheet, self._folder(sheet))
-            page = read_page(self.page(sheet))
+            page = read_page(self._page(sheet))
             toolpath = to_toolpath(page, self.profile)
             if not self._job(sheet).exists():
                 write_layers(toolpath.layers, self.profile).save(self._job(sheet))
@@ -102,31 +100,34 @@ class Run:
             paper=paper,
         )
 
+    def show(self) -> Path:
+        """Write contact.png, on which all sheets are seen, by their numbers."""
+        pages = [(sheet, read_page(self._page(sheet))) for sheet in self.sheets]
+        pictures = [Picture(sheet.label, groups_of(page), page_size(page)) for sheet, page in pages]
+        write_contact_sheet(pictures, self.folder / "contact.png")
+        return self.folder / "contact.png"
+
     def plot(self, sheet: Sheet, plotter: Plotter, later: float, to_go_on: str) -> bool:
         """Ask for a sheet's paper and plot it, or what is left of it; False where the person stops. `later` are the
         seconds of the sheets after it, `to_go_on` the command for that.
 
         Raises PlotterError and KeyboardInterrupt; the ledger has noted why.
         """
-        cut = self.standing(sheet) == "cut"
-        entry = self._entry(sheet)
-        title = f"sheet {sheet.number} of {len(self.sheets)}"
+        entry, title = self._entry(sheet), f"Sheet {sheet.number} of {len(self.sheets)}"
         with ExitStack() as stack:
             update = stack.enter_context(bar(title))
             person = Attendant(plotter, update, needed=True, later=later)
-            journal = stack.enter_context(Journal.reopen(self._journal(sheet))) if cut else None
-            if journal is not None and journal.profile != self.profile:
-                raise InputError(
-                    f"{title.capitalize()} was begun on another machine or profile: finish it by plotbot plot --resume "
-                    f"{journal.path}, or begin it anew by --again {sheet.number}."
-                )
-            paper = (
-                "Is its paper still in place? It is gone on with" if cut else f"Put in paper, {entry.paper}; it takes"
-            )
-            going = person.ask(
-                f"{title.capitalize()}: {sheet.label}. {paper} {span(entry.seconds)}, and all that is left "
-                f"{span(entry.seconds + later)}. Enter plots it, stop ends the run, ? helps."
-            )
+            journal: Journal | None = None
+            what = f"Put in paper, {entry.paper}; it takes {span(entry.seconds)}, the run {span(entry.seconds + later)}"
+            if self.standing(sheet) == "cut":
+                journal = stack.enter_context(Journal.reopen(self._journal(sheet)))
+                what = "It was cut off and is gone on with: leave its paper where it is"
+                if journal.profile != self.profile:
+                    raise InputError(
+                        f"{title} was begun on another machine or profile: finish it by plotbot plot --resume "
+                        f"{journal.path}, or begin it anew by --again {sheet.number}."
+                    )
+            going = person.ask(f"{title}: {sheet.label}. {what}. Enter plots, stop ends the run, ? helps.")
             if not going:
                 return False
             self.ledger.write(sheet.number, "plotting")
@@ -149,6 +150,9 @@ class Run:
 
     def _folder(self, sheet: Sheet) -> Path:
         return self.folder / f"{sheet.number:03d}"
+
+    def _page(self, sheet: Sheet) -> Path:
+        return self._folder(sheet) / "page.svg"
 
     def _job(self, sheet: Sheet) -> Path:
         return self._folder(sheet) / "job.gcode"

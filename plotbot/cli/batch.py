@@ -65,10 +65,11 @@ def batch(
             ", ".join(str(one.number) for one in old),
         )
     made = _make(run)
+    picture = run.show()
     left = [one for one in plan.sheets if run.standing(one) != "plotted"]
     left.sort(key=lambda one: run.standing(one) != "cut")  # the paper of a sheet that was cut lies in the machine
+    line = shlex.join(["plotbot", "batch", str(file), *(["--out", str(out)] if out else []), "--port", port or "..."])
     if port is not None and left:
-        line = shlex.join(["plotbot", "batch", str(file), *(["--out", str(out)] if out else []), "--port", port])
         with Plotter.connect(port, run.profile) as plotter:
             if home:
                 plotter.home()
@@ -83,12 +84,14 @@ def batch(
         "predicted_seconds_left": round(seconds, 1),
         "machine": run.profile.name,
         "folder": str(folder),
+        "contact_sheet": str(picture),
     }
     report(facts, as_json)
-    if left and port is not None:
+    if left and port is None:
+        typer.echo(f"To plot them, in {span(seconds)}: {line}", err=True)
+    elif left:
+        typer.echo(f"To go on: {line}", err=True)
         raise typer.Exit(130)
-    if left and not as_json:
-        typer.echo(f"\nWith --port they are plotted, which takes {span(seconds)}.")
 
 
 def commands() -> dict[str, TyperCommand]:
@@ -118,7 +121,7 @@ def _make(run: Run) -> int:
         except Exception:
             typer.echo(f"Sheet {sheet.number} could not be made: {sheet.command}", err=True)
             raise
-        typer.echo(f"Sheet {sheet.number} is made: {sheet.command}", err=True)
+        typer.echo(f"Sheet {sheet.number} of {len(run.sheets)} is made: {sheet.command}", err=True)
     return len(to_make)
 
 

@@ -53,6 +53,15 @@ def write_page(document: vpype.Document, path: Path, made: Mapping[str, str] | N
     Coordinates are rounded to 0.001 mm. The file is written beside ``path`` and then renamed. Raises
     InputError where the page has no size or the file cannot be written.
     """
+    history: dict[str, str] = dict(document.property(MADE) or {})
+    for key, value in (made or {}).items():
+        if f"\n{value}\n" not in f"\n{history.get(key, '')}\n":
+            history[key] = f"{history[key]}\n{value}" if key in history else value
+    write_beside(path, svg_bytes(page_size(document), groups_of(document), history, document.property(FOREIGN) or ()))
+
+
+def groups_of(document: vpype.Document) -> list[Group]:
+    """The Document's layers, each with its colour, its pen's width and its name."""
     groups = []
     for layer, lines in document_lines(document).items():
         pen_px = document.layers[layer].property("vp_pen_width")
@@ -60,11 +69,7 @@ def write_page(document: vpype.Document, path: Path, made: Mapping[str, str] | N
         colour = vpype.Color(document.layers[layer].property("vp_color") or "black").as_hex()
         name = document.layers[layer].property("vp_name") or ""
         groups.append(Group(layer, lines, pen, colour, name=name))
-    history: dict[str, str] = dict(document.property(MADE) or {})
-    for key, value in (made or {}).items():
-        if f"\n{value}\n" not in f"\n{history.get(key, '')}\n":
-            history[key] = f"{history[key]}\n{value}" if key in history else value
-    write_beside(path, svg_bytes(page_size(document), groups, history, document.property(FOREIGN) or ()))
+    return groups
 
 
 def svg_bytes(
