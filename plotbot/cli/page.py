@@ -49,7 +49,7 @@ def draw(
     from plotbot.files import write_beside
     from plotbot.page.ink import write_ink_png, write_ink_svg
     from plotbot.page.layout import in_grid, page_of
-    from plotbot.page.optimise import Finish, optimise
+    from plotbot.page.optimise import Finish, as_single_lines, optimise
     from plotbot.page.paper import paper_size
     from plotbot.page.svg import write_page
     from plotbot.page.toolpath import from_toolpath, to_toolpath
@@ -64,6 +64,8 @@ def draw(
     samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed)
     placed = in_grid(samples.sketches, size, parse_length(margin))
     ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed)
+    if single_line:
+        placed, ready = as_single_lines(placed, ready, profile), replace(ready, smooth=0.0, once=False)
     document, saving = optimise(page_of(placed, size), profile, ready)
     toolpath = to_toolpath(document, profile)
     program = write_layers(toolpath.layers, profile, habits)
@@ -140,7 +142,7 @@ def page(
     from plotbot.lines.travel import predicted_seconds
     from plotbot.page.filling import hatched, hidden
     from plotbot.page.layout import in_grid, page_of
-    from plotbot.page.optimise import Finish, optimise
+    from plotbot.page.optimise import Finish, as_single_lines, optimise
     from plotbot.page.paper import paper_size
     from plotbot.page.placing import Placing, place
     from plotbot.page.reading import read_page
@@ -158,18 +160,22 @@ def page(
             raise InputError(
                 "A page is one SVG file, or any number of sketch files (.ndjson, .npz, .bin): give one SVG alone."
             )
+        if single_line:
+            raise InputError("--single-line is for sketches: an SVG has none that could be told apart.")
         document = place(read_page(files[0], pens), placing, size if paper else None)
-        tolerance = parse_length(smooth or "0mm")
+        ready = Finish(pen, parse_length(smooth or "0mm"), hard, seed, once=not keep_doubled)
     elif placing != Placing():
         raise InputError("--fit, --scale, --rotate, --mirror and --centre are for an SVG; sketches fill their cells.")
     else:
         placed = in_grid([one for path in files for one in read_sketches(path)], size, edge, columns)
-        document, tolerance = page_of(placed, size), finish.smooth_of(smooth, placed)
+        ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed, once=not keep_doubled)
+        if single_line:
+            placed, ready = as_single_lines(placed, ready, profile), replace(ready, smooth=0.0, once=False)
+        document = page_of(placed, size)
     if hide:
         document = hidden(document, pen)
     if hatch:
         document = hatched(document, hatch, parse_length(hatch_spacing), hatch_angle, pen)
-    ready = Finish(pen, tolerance, hard, seed, once=not keep_doubled)
     strokes = sum(map(len, document.layers.values()))
     if (seconds := predicted_seconds(strokes, hard)) > LONG_SECONDS:
         typer.echo(f"{strokes:,} strokes: the order takes about {span(seconds)}.", err=True)

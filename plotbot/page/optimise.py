@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from gcode.profile import Profile
 from plotbot.lines.doubled import PEN_SHARE, draw_once
 from plotbot.lines.joining import join_strokes
 from plotbot.lines.rapids import Rapids
+from plotbot.lines.single import single_line
 from plotbot.lines.smoothing import smooth
 from plotbot.lines.travel import Effort, order_strokes, travel_mm
 from plotbot.page.layout import page_size, to_lines
@@ -47,6 +48,14 @@ class Saving:
     travel_after_mm: float
 
 
+def as_single_lines(sketches: Sequence[list[np.ndarray]], finish: Finish, profile: Profile) -> list[list[np.ndarray]]:
+    """Each sketch, polylines (N, 2) in mm, as one line without a lift, and smooth as `finish` has it: smooth first, so
+    that ink drawn a second time lies on the first. Its page wants a `finish` that neither smooths nor draws once."""
+    if finish.smooth:
+        sketches = [smooth(one, finish.smooth, profile.junction_deviation) for one in sketches]
+    return [[single_line(one, (0.0, 0.0)).line] for one in sketches]
+
+
 def optimise(
     document: vpype.Document,
     profile: Profile,
@@ -66,8 +75,12 @@ def optimise(
             lines = smooth(lines, finish.smooth, profile.junction_deviation)
         return order_strokes(lines, home, rapids, finish.effort, finish.seed, progress)
 
-    once = [draw_once(layer.lines, PEN_SHARE * finish.pen_width * finish.once) for layer in toolpath.layers]
-    joined = [join_strokes(one.lines, finish.pen_width) for one in once]
+    drawn = [list(layer.lines) for layer in toolpath.layers]
+    doubled_mm = 0.0
+    if finish.once:
+        once = [draw_once(one, PEN_SHARE * finish.pen_width) for one in drawn]
+        drawn, doubled_mm = [one.lines for one in once], sum(one.saved_mm for one in once)
+    joined = [join_strokes(one, finish.pen_width) for one in drawn]
     pens = [ready(one.lines) for one in joined]
     result = document.empty_copy(keep_layers=True)
     layers = [layer for layer in sorted(document.layers) if len(document.layers[layer])]
@@ -77,7 +90,7 @@ def optimise(
     return result, Saving(
         strokes_before=len(toolpath.lines),
         strokes_after=len(after),
-        doubled_mm=sum(one.saved_mm for one in once),
+        doubled_mm=doubled_mm,
         joins=sum(one.ends + one.loops for one in joined),
         joins_added_mm=sum(one.added_mm for one in joined),
         travel_before_mm=travel_mm(toolpath.lines, home),
