@@ -40,6 +40,7 @@ from plotbot.lines.rapids import Rapids
 from plotbot.lines.smoothing import smooth
 from plotbot.lines.travel import Effort, order_strokes, travel_mm
 from plotbot.page.layout import document_lines
+from plotbot.page.optimise import Finish, optimise
 from plotbot.page.reading import read_page
 from plotbot.page.toolpath import to_toolpath
 from plotbot.plotting import simulate
@@ -206,6 +207,25 @@ def plotted(name: str, document: vpype.Document) -> list[Figure]:
     ]
 
 
+def carried(name: str, path: Path) -> list[Figure]:
+    """The time from an SVG file to a G-code file: read, joined, ordered, written; ours draws doubled lines once."""
+    profile = load_profile("grbl-servo")
+    with tempfile.TemporaryDirectory() as folder:
+        mine, theirs = Path(folder) / "ours.gcode", Path(folder) / "ninja.gcode"
+
+        def ours() -> None:
+            page, _ = optimise(read_page(path), profile, Finish(TOLERANCE_MM, effort="fast"))
+            write_program(to_toolpath(page, profile).lines, profile).save(mine)
+
+        def peer() -> None:
+            steps = f"linemerge -t {TOLERANCE_MM}mm linesort --two-opt gwrite -p ninja '{theirs}'"
+            vpype_cli.execute(f"read '{path}' {steps}")
+
+        _, seconds, _, peer_seconds = alternate(ours, peer, rounds=3)
+    peer_name = "vpype `read linemerge linesort --two-opt gwrite`"
+    return [Figure(f"{name} from SVG to G-code", seconds, peer_seconds, "s", peer_name, "less")]
+
+
 def started() -> list[Figure]:
     """The wall time of `--help`, each in a process of its own."""
     folder = Path(sys.executable).parent
@@ -268,6 +288,7 @@ def main() -> None:
         *timed(small),
         *plotted("page192", small),
         *plotted("page2000", large),
+        *carried("page2000", folder / "page2000.svg"),
         *started(),
         *sampled(),
     ]
