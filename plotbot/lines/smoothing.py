@@ -19,8 +19,10 @@ from scipy.linalg import cho_solve_banded, cholesky_banded, solveh_banded
 from plotbot.lines.joining import is_dot
 from plotbot.units import InputError
 
-# Lengths in tolerances: from node to node; how far along the stroke a bend is spread where nothing bounds it.
+# Lengths in tolerances: from node to node, each so many times as far from a leg's end to its middle; how far along the
+# stroke a bend is spread where nothing bounds it.
 _NODE = 4 / 3
+_GROWTH = 1.2
 _REACH = 2.0
 # A corner is real where the ways to it and from it, as long as an arm, part by this angle, and by so many times what
 # they would along a circle on which they are as bent.
@@ -41,8 +43,8 @@ _RELAXATION = 1.6
 # The pull back to where a node was, beside the disc's bound: with more a circle keeps more of its size, and what is
 # no corner is less round.
 _HOLD = 0.1
-# Nodes smoothed at a time: what the solver works on then stays in the processor's cache.
-_BATCH = 20_000
+# Points smoothed at a time: what the solver works on then stays in the processor's cache.
+_BATCH = 4_000
 # Places between two nodes at which the curvature is looked at.
 _FINE = 4
 # A curve may be so much slower than its parameter, mm per mm, before it counts as turning on the spot.
@@ -65,17 +67,17 @@ def smooth(lines: Sequence[np.ndarray], tolerance_mm: float, junction_deviation_
         raise InputError("A stroke has a coordinate that is not a finite number: correct the page.")
     chord = min(junction_deviation_mm, tolerance_mm / 4)
     result = list(lines)
-    for batch in _batches(lines, _NODE * tolerance_mm):
+    for batch in _batches(lines):
         indices = list(batch)
         for index, line in zip(indices, _smoothed(list(batch.values()), tolerance_mm, chord), strict=True):
             result[index] = line
     return result
 
 
-def _batches(lines: Sequence[np.ndarray], step: float) -> Iterator[dict[int, np.ndarray]]:
-    """The strokes that can be smoothed by their indices, without repeated points, about ``_BATCH`` nodes at a time."""
+def _batches(lines: Sequence[np.ndarray]) -> Iterator[dict[int, np.ndarray]]:
+    """The strokes that can be smoothed by their indices, without repeated points, about ``_BATCH`` points at a time."""
     batch: dict[int, np.ndarray] = {}
-    nodes = 0.0
+    points = 0
     for index, line in enumerate(lines):
         if len(line) < 3 or is_dot(line):
             continue
@@ -83,10 +85,10 @@ def _batches(lines: Sequence[np.ndarray], step: float) -> Iterator[dict[int, np.
         kept = line[np.append(True, legs > 0)]
         if len(kept) > 2:
             batch[index] = kept
-            nodes += len(kept) + float(legs.sum()) / step
-        if nodes > _BATCH:
+            points += len(kept)
+        if points > _BATCH:
             yield batch
-            batch, nodes = {}, 0.0
+            batch, points = {}, 0
     if batch:
         yield batch
 
@@ -123,20 +125,27 @@ def _smoothed(lines: list[np.ndarray], tolerance: float, chord: float) -> list[n
 def _nodes(lines: list[np.ndarray], tolerance: float) -> _Nodes:
     parts, ends = zip(*(_run_on(line, _OVERLAP * tolerance) for line in lines), strict=True)
     points = np.concatenate(parts)
-    last = np.cumsum([len(part) for part in parts]) - 1
+    after = np.cumsum([len(part) for part in parts])
+    first, last = np.append(0, after[:-1]), after - 1
     legs = np.diff(points, axis=0)
     length = np.hypot(*legs.T)
     length[last[:-1]] = 0.0  # from one stroke to the next there is nothing
-    pieces = np.maximum(np.ceil(length / (_NODE * tolerance)), 1).astype(int)
+    # Twice as many pieces as make half a leg, the first of a node's length; what is no longer than that is one.
+    node = _NODE * tolerance
+    half = np.ceil(np.log1p((_GROWTH - 1) * length / (2 * node)) / math.log(_GROWTH)).astype(int)
+    pieces = np.where(length > node, 2 * half, 1)
     vertex = np.append(0, np.cumsum(pieces))  # the node on each point
     leg = np.repeat(np.arange(len(pieces)), pieces)
-    share = (np.arange(len(leg)) - vertex[leg]) / pieces[leg]
+    count = np.arange(len(leg)) - vertex[leg]
+    nearer = np.minimum(count, pieces[leg] - count)
+    share = np.expm1(nearer * math.log(_GROWTH)) / (2 * np.expm1(np.maximum(half[leg], 1) * math.log(_GROWTH)))
+    share = np.where(nearer < count, 1 - share, share)
     place = np.vstack([points[leg] + share[:, None] * legs[leg], points[-1:]])
-    piece = np.append((length / pieces)[leg], 0.0)
-    # Points that nearly coincide would make the system stiff, and the parameter need not be the length.
-    step = np.where(piece > 0, np.maximum(piece, 0.15 * _NODE * tolerance), 0.0)
-    first = np.append(0, last[:-1] + 1)
     bounds = vertex[np.column_stack([first, last])]
+    piece = np.hypot(*np.diff(place, axis=0, append=place[-1:]).T)
+    piece[bounds[:, 1]] = 0.0
+    # Points that nearly coincide would make the system stiff, and the parameter need not be the length.
+    step = np.where(piece > 0, np.maximum(piece, 0.15 * node), 0.0)
     return _Nodes(
         place,
         step,
