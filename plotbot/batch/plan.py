@@ -28,12 +28,9 @@ from plotbot.units import InputError
 
 DEFAULTS = {"machine": "virtual", "paper": "a4"}
 MOST = 10_000
-# What only the top has, what only a sheet has, and the options of a command that a plan sets by other keys.
-_TOP, _OWN, _NOT_KEYS = (
-    ("machine", "sheets"),
-    ("class", "pattern", "classes", "copies"),
-    {"out", "output", "repeat", "cloth"},
-)
+_TOP = ("machine", "sheets")
+_OWN = ("class", "pattern", "classes", "copies")
+_NOT_KEYS = ("out", "output", "as_json", "repeat", "machine", "cloth")  # of the commands' options
 
 
 @dataclass(frozen=True)
@@ -77,8 +74,8 @@ def read_plan(path: Path, commands: Mapping[str, TyperCommand], checks: Mapping[
     tables = table.pop("sheets", None)
     if not isinstance(tables, list) or not tables or not all(isinstance(one, dict) for one in tables):
         raise InputError(f'{path}: has no sheets: begin each kind with [[sheets]] and class = "cat" below it.')
-    every = {key for known in options.values() for key in known}
-    _refuse_unknown(table, {*_TOP, *every}, f"{path}: the top")
+    verbs = {"pattern" if "pattern" in own else "draw" for own in tables}
+    _refuse_unknown(table, {*_TOP, *(key for verb in verbs for key in options[verb])}, f"{path}: the top")
     top = DEFAULTS | table
     machine = top.pop("machine")
     if not isinstance(machine, str):
@@ -120,9 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _options(command: TyperCommand) -> dict[str, Any]:
     """The options of a command that a sheet can have, by key."""
     return {
-        str(one.name): one
-        for one in command.params
-        if one.param_type_name == "option" and one.name not in {*_NOT_KEYS, "machine", "as_json"}
+        str(one.name): one for one in command.params if one.param_type_name == "option" and one.name not in _NOT_KEYS
     }
 
 

@@ -111,7 +111,7 @@ class Run:
         """Ask for a sheet's paper and plot it, or what is left of it; False where the person stops. `later` are the
         seconds of the sheets after it, `to_go_on` the command for that.
 
-        Raises PlotterError and KeyboardInterrupt; the ledger has noted why.
+        Raises PlotterError and KeyboardInterrupt; what stopped a plot is noted.
         """
         entry, title = self._entry(sheet), f"Sheet {sheet.number} of {len(self.sheets)}"
         with ExitStack() as stack:

@@ -45,7 +45,7 @@ def batch(
     plotted never plotted twice, and a sheet that was cut is finished.
     """
     from gcode.plotter import Plotter
-    from gcode.profile import load_profile
+    from gcode.profile import ProfileError, load_profile
     from plotbot.batch.plan import read_plan
     from plotbot.batch.run import Run
     from plotbot.units import InputError, span
@@ -54,7 +54,11 @@ def batch(
         raise InputError("A batch asks for paper between its sheets: plot it from a terminal, or leave out --port.")
     plan = read_plan(file, commands(), checks())
     folder = file.with_suffix("") if out is None else out
-    run = Run(plan.sheets, load_profile(plan.machine), folder)
+    try:
+        profile = load_profile(plan.machine)
+    except ProfileError as error:
+        raise InputError(f"{file}: machine: {error}") from None
+    run = Run(plan.sheets, profile, folder)
     for number in again or ():
         if not 1 <= number <= len(plan.sheets):
             raise InputError(f"There is no sheet {number}: {file} has 1 to {len(plan.sheets)}.")
@@ -70,7 +74,7 @@ def batch(
     left.sort(key=lambda one: run.standing(one) != "cut")  # the paper of a sheet that was cut lies in the machine
     line = shlex.join(["plotbot", "batch", str(file), *(["--out", str(out)] if out else []), "--port", port or "..."])
     if port is not None and left:
-        with Plotter.connect(port, run.profile) as plotter:
+        with Plotter.connect(port, profile) as plotter:
             if home:
                 plotter.home()
             while left and run.plot(left[0], plotter, sum(map(run.seconds, left[1:])), line):
@@ -82,7 +86,7 @@ def batch(
         "plotted": len(plan.sheets) - len(left),
         "left": len(left),
         "predicted_seconds_left": round(seconds, 1),
-        "machine": run.profile.name,
+        "machine": profile.name,
         "folder": str(folder),
         "contact_sheet": str(picture),
     }

@@ -56,6 +56,7 @@ def test_what_only_one_kind_of_sheet_knows_may_stand_at_the_top(tmp_path: Path) 
         ("paper = ", "is not TOML: "),
         (f'papier = "a4"\n{CAT}', "the top has no key 'papier': did you mean paper?"),
         (f'[[sheet]]\nclass = "cat"\n{CAT}', "the top has no key 'sheet': did you mean sheets?"),
+        (f'pens = "red,navy"\n{CAT}', "the top has no key 'pens': "),
         (f"{CAT}cuont = 3", "[[sheets]] 1 has no key 'cuont': did you mean count?"),
         (f"{CAT}spacing = 0.1", "[[sheets]] 1 has no key 'spacing': "),
         (
