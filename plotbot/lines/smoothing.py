@@ -65,7 +65,7 @@ def smooth(lines: Sequence[np.ndarray], tolerance_mm: float, junction_deviation_
         raise InputError(f"{tolerance_mm} mm is no distance to smooth strokes by: use more than zero, such as 0.15.")
     if not all(np.isfinite(line).all() for line in lines):
         raise InputError("A stroke has a coordinate that is not a finite number: correct the page.")
-    chord = min(junction_deviation_mm, tolerance_mm / 4)
+    chord = min(max(junction_deviation_mm, tolerance_mm / 50), tolerance_mm / 4)
     result = list(lines)
     for batch in _batches(lines):
         indices = list(batch)

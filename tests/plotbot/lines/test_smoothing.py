@@ -189,6 +189,14 @@ def test_the_strokes_of_a_real_page_stay_in_their_tubes() -> None:
     assert max(map(apart, lines, smooth(lines, TOLERANCE))) <= TOLERANCE + 1e-6
 
 
+def test_long_legs_and_a_machine_without_junction_deviation_are_no_trap() -> None:
+    line = np.array([[0.0, 0.0], [1e5, 0.0], [1e5, 3.0], [0.0, 3.0]])
+    for deviation in (0.0, 0.01, 10.0):
+        (curve,) = smooth([line], TOLERANCE, deviation)
+        assert len(curve) < 1000
+        assert apart(line[1:3], curve[np.abs(curve[:, 0] - 1e5) < 0.5]) < 1
+
+
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, math.nan, math.inf])
 def test_a_tolerance_that_is_no_distance_is_refused(tolerance: float) -> None:
     with pytest.raises(InputError, match="more than zero"):
