@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
+from plotbot.lines.disjoint import Disjoint
+
 # Closer to a vertex than this is the vertex itself, mm.
 _SAME_MM = 1e-6
 
@@ -78,19 +80,13 @@ def _trees(
     distances = np.hypot(*(ways[:, 1] - ways[:, 0]).T)
     added = 2 * distances + np.maximum(closing[strokes], np.where(is_open[others], 0.0, closing[others]))
     taken: list[float] = []
-    tree = list(range(len(lines)))
+    trees = Disjoint(len(lines))
     rooted = is_open.tolist()
-
-    def find(stroke: int) -> int:
-        while tree[stroke] != stroke:
-            tree[stroke] = stroke = tree[tree[stroke]]
-        return stroke
-
     for pair in np.argsort(distances, kind="stable").tolist():
         stroke, other = int(strokes[pair]), int(others[pair])
-        a, b = find(stroke), find(other)
-        if added[pair] <= tolerance_mm and a != b and not (rooted[a] and rooted[b]):
-            tree[a], rooted[b] = b, rooted[a] or rooted[b]
+        a, b = trees.find(stroke), trees.find(other)
+        if added[pair] <= tolerance_mm and not (rooted[a] and rooted[b]) and trees.unite(a, b):
+            rooted[b] = rooted[a] or rooted[b]
             touches[stroke].append((other, ways[pair]))
             touches[other].append((stroke, ways[pair, ::-1]))
             taken.append(float(added[pair]))

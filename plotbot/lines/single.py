@@ -16,6 +16,7 @@ import shapely
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
+from plotbot.lines.disjoint import Disjoint
 from plotbot.lines.joining import is_dot
 from plotbot.lines.loops import connect
 from plotbot.lines.trails import straightest_trail
@@ -91,15 +92,15 @@ def _links(strokes: shapely.Geometry, dots: np.ndarray) -> list[shapely.LineStri
         shapes = np.array([shapely.GeometryCollection(part) for part in parts])
         own, other = shapely.STRtree(shapes).query_nearest(shapes, exclusive=True, all_matches=False)
         shortest = shapely.shortest_line(shapes[own], shapes[other])
-        whole = list(range(len(parts)))
+        whole = Disjoint(len(parts))
+        merged: dict[int, list[shapely.Geometry]] = {}
         for near in np.argsort(shapely.length(shortest), kind="stable").tolist():
-            a, b = whole[own[near]], whole[other[near]]
-            if a != b:
-                link = [shortest[near]] if shapely.length(shortest[near]) else []
-                links += link
-                parts[a] += parts[b] + link
-                whole = [a if number == b else number for number in whole]
-        parts = [parts[number] for number in sorted(set(whole))]
+            if whole.unite(int(own[near]), int(other[near])) and shapely.length(shortest[near]):
+                links.append(shortest[near])
+                parts[own[near]].append(shortest[near])
+        for number, part in enumerate(parts):
+            merged.setdefault(whole.find(number), []).extend(part)
+        parts = list(merged.values())
     return links
 
 
@@ -156,15 +157,18 @@ def _match(cost: np.ndarray) -> list[tuple[int, int]]:
     while True:
         now = cost[a, b]
         straight, crossed = cost[np.ix_(a, a)] + cost[np.ix_(b, b)], cost[np.ix_(a, b)] + cost[np.ix_(b, a)]
-        gain = now[:, None] + now - np.minimum(straight, crossed)
-        np.fill_diagonal(gain, 0)
-        i, j = np.unravel_index(np.argmax(gain), gain.shape)
-        if gain[i, j] < _GRID_MM:
+        gain = np.triu(now[:, None] + now - np.minimum(straight, crossed), 1)
+        swaps = np.argwhere(gain > _GRID_MM)
+        if not len(swaps):
             return [(min(pair), max(pair)) for pair in zip(a.tolist(), b.tolist(), strict=True)]
-        if straight[i, j] < crossed[i, j]:
-            b[i], a[j] = a[j], b[i]
-        else:
-            b[i], b[j] = b[j], b[i]
+        fresh = np.ones(len(a), bool)
+        for i, j in swaps[np.argsort(-gain[tuple(swaps.T)], kind="stable")].tolist():
+            if fresh[i] and fresh[j]:
+                fresh[[i, j]] = False
+                if straight[i, j] < crossed[i, j]:
+                    b[i], a[j] = a[j], b[i]
+                else:
+                    b[i], b[j] = b[j], b[i]
 
 
 def _walk(ways: np.ndarray, nodes: np.ndarray, again: list[int], ends: tuple[int, int] | None) -> np.ndarray:

@@ -12,6 +12,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from plotbot.lines.disjoint import Disjoint
+
 
 def straightest_trail(nodes: np.ndarray, directions: np.ndarray) -> list[int]:
     """The halves by which a closed walk enters each of the E edges of a connected graph once, in order.
@@ -29,7 +31,7 @@ def straightest_trail(nodes: np.ndarray, directions: np.ndarray) -> list[int]:
 
 
 class _Walk:
-    """How a walk goes on: the ``partner`` of each half. ``trail`` is a forest of edges, a tree for each trail."""
+    """How a walk goes on: the ``partner`` of each half, and the ``trails`` of edges that this makes."""
 
     def __init__(self, nodes: list[int], directions: list[list[float]]) -> None:
         self.nodes, self.directions = nodes, directions
@@ -37,7 +39,7 @@ class _Walk:
         for half, node in enumerate(nodes):
             self.halves[node].append(half)
         self.partner = [-1] * len(nodes)
-        self.trail = list(range(len(nodes) // 2))
+        self.trails = Disjoint(len(nodes) // 2)
 
     def pair(self) -> None:
         """Pair the halves at each node, those that go on most straight first."""
@@ -54,7 +56,7 @@ class _Walk:
                 self._offer(queue, half, halves[:i])
         while queue:
             _, a, b, c, d = heapq.heappop(queue)
-            if self.partner[a] == b and self.partner[c] == d and self._find(a) != self._find(c):
+            if self.partner[a] == b and self.partner[c] == d and self._apart(a, c):
                 self._link(a, c)
                 self._link(b, d)
                 for half in (a, b):
@@ -64,7 +66,7 @@ class _Walk:
         """Queue the exchanges after which half ``a`` goes on by one of ``others``, and their partners by each other."""
         b = self.partner[a]
         for c in others:
-            if self._find(a) != self._find(c):
+            if self._apart(a, c):
                 d = self.partner[c]
                 more = self._bend(a, c) + self._bend(b, d) - self._bend(a, b) - self._bend(c, d)
                 heapq.heappush(queue, (more, a, b, c, d))
@@ -76,11 +78,8 @@ class _Walk:
 
     def _link(self, a: int, b: int) -> None:
         self.partner[a], self.partner[b] = b, a
-        self.trail[self._find(a)] = self._find(b)
+        self.trails.unite(a // 2, b // 2)
 
-    def _find(self, half: int) -> int:
-        """The root of the trail that the edge of this half is on."""
-        edge = half // 2
-        while self.trail[edge] != edge:
-            self.trail[edge] = edge = self.trail[self.trail[edge]]
-        return edge
+    def _apart(self, a: int, b: int) -> bool:
+        """Whether two halves are on different trails."""
+        return self.trails.find(a // 2) != self.trails.find(b // 2)
