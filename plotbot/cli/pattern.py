@@ -133,7 +133,8 @@ def lay_out(
         seed,
     )
     sheet = paper_size(paper or "a3", landscape) if paper or cloth else None
-    area = paper_size(cloth) if cloth else frame(sheet, edge) if sheet else None
+    inside = frame(sheet, edge, marks=bool(cloth)) if sheet else None
+    area = paper_size(cloth) if cloth else inside
     pattern = make(design, paper_size(tile) if tile else None, area)
     # Before anything is cut, so that it meets again.
     if tolerance := finish.smooth_of(smooth, [one.lines for one in pattern.placed]):
@@ -189,11 +190,10 @@ def _write_sheet(layers: Layers, size: Size, output: Path, profile: Profile, fin
 
 def _write_picture(layers: Layers, size: Size, pen_width: float, path: Path) -> Path:
     """Layers of lines in mm as a PNG of (width, height) mm, of no more dots than a screen shows."""
-    import vpype
-
     from plotbot.page.ink import write_ink_png
+    from plotbot.page.preview import colour_of
 
     ink = [line for _, lines in layers for line in lines]
-    colours = [vpype.Color(colour).as_hex() for colour, lines in layers for _ in lines]
+    colours = [colour_of(colour) for colour, lines in layers for _ in lines]
     write_ink_png(ink, size, pen_width, path, min(150.0, LONGER_SIDE_PX * 25.4 / max(size)), colours)
     return path

@@ -55,6 +55,8 @@ class Design:
             )
         if self.morph and len(self.sources) != 1:
             raise InputError("A pattern that morphs has one source, a model with an encoder: cat_vae, cat_pig_vae.")
+        if len(self.between) not in (0, 2):
+            raise InputError("A pattern morphs between two drawings: give --between twice, or not at all.")
         if (self.size is not None and not self.size > 0) or not -1 < self.spacing <= 10:
             raise InputError("Motifs have a size above zero, and a spacing of at most 10 times that.")
 

@@ -62,11 +62,9 @@ def morph_motifs(
     all others lie between them, on the way that `models.latent.grid` goes. In a pattern that wraps the way leads to
     the middle and back, so that it has no end at the edge.
 
-    Raises InputError for any other number of drawings, and what `models.latent.encode` raises.
+    Raises what reading these drawings and `models.latent.encode` raise.
     """
     model, _ = zoo.find(source)
-    if len(between) not in (0, 2):
-        raise InputError(f"A pattern morphs between two drawings, not {len(between)}: give --between twice, or not.")
     if between:
         left, right = latent.encode(model, [read_given(one, cap_of(model)).stroke3 for one in between])[0]
         corners = torch.stack([left, right, left, right])

@@ -9,9 +9,11 @@ import numpy as np
 import vpype
 
 from plotbot.page.layout import to_lines
+from plotbot.page.preview import colour_of
 from plotbot.pattern.motif import Layers, Placed
 from plotbot.units import MM_PER_PX, InputError
 
+MARKS = "registration"  # the name of a layer that no colour of the pattern's is for
 RULES: dict[str, Callable[[Placed], int]] = {
     "class": lambda one: one.kind,
     "motif": lambda one: one.index,
@@ -33,10 +35,7 @@ class Pens:
     def __post_init__(self) -> None:
         """Raises InputError for no colours, one that SVG and vpype do not know, and another rule."""
         for one in self.colours:
-            try:
-                vpype.Color(one)
-            except (ValueError, TypeError, AttributeError):
-                raise InputError(f"{one!r} is no colour for a pen: use names such as red,navy, or #d02040.") from None
+            colour_of(one)
         if not self.colours:
             raise InputError("There are no pens: name at least one colour, such as black.")
         if self.rule not in RULES:
@@ -55,11 +54,11 @@ def page(layers: Layers, size: tuple[float, float], pen_width: float) -> vpype.D
     """A page of (width, height) mm with a layer for each pen, by its colour, its lines (N, 2) in mm, and `pen_width`
     in mm. A pen that draws nothing has no layer."""
     document = vpype.Document(page_size=(size[0] / MM_PER_PX, size[1] / MM_PER_PX))
-    for number, (colour, lines) in enumerate(layers, start=1):
+    for number, (pen, lines) in enumerate(layers, start=1):
         if lines:
             document.add(to_lines(lines), number)
             layer = document.layers[number]
-            layer.set_property("vp_name", colour)
-            layer.set_property("vp_color", vpype.Color(colour))
+            layer.set_property("vp_name", pen)
+            layer.set_property("vp_color", vpype.Color("black" if pen == MARKS else colour_of(pen)))
             layer.set_property("vp_pen_width", pen_width / MM_PER_PX)
     return document

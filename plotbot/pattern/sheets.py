@@ -11,6 +11,7 @@ import numpy as np
 import vpype
 
 from plotbot.pattern.motif import Layers, Lines, Size
+from plotbot.pattern.pens import MARKS
 from plotbot.pattern.seam import cut
 from plotbot.units import MM_PER_PX, InputError
 
@@ -30,8 +31,13 @@ class Sheet:
     layers: Layers
 
 
-def frame(paper: Size, margin: float) -> Size:
-    """The (width, height) in mm inside the margins; raises InputError where there is none."""
+def frame(paper: Size, margin: float, marks: bool = False) -> Size:
+    """The (width, height) in mm inside the margins; raises InputError where there is none, and where `marks` have no
+    room in them."""
+    if marks and margin < MARKS_MARGIN:
+        raise InputError(
+            f"Sheets that go on in others need a margin of {MARKS_MARGIN:g} mm for their marks, not {margin:g}."
+        )
     if margin == 0:
         log.warning("Without a margin the pen goes to the very edge of the paper: check that nothing holds it there.")
     size = paper[0] - 2 * margin, paper[1] - 2 * margin
@@ -56,11 +62,7 @@ def run_of_sheets(layers: Layers, cloth: Size, paper: Size, margin: float) -> It
     their own on the four corners of its part, and its number: laid cross on cross, sheets (or the same cloth, moved on
     under the pen) go on exactly. Raises InputError where the margin has no room for the marks.
     """
-    inside = frame(paper, margin)
-    if margin < MARKS_MARGIN:
-        raise InputError(
-            f"Sheets that go on in others need a margin of {MARKS_MARGIN:g} mm for their marks, not {margin:g}."
-        )
+    inside = frame(paper, margin, marks=True)
     columns, rows = (math.ceil(side / room - 1e-9) for side, room in zip(cloth, inside, strict=True))
     part = np.array(cloth) / (columns, rows)
     corner = (np.array(paper) - part) / 2
@@ -74,9 +76,7 @@ def run_of_sheets(layers: Layers, cloth: Size, paper: Size, margin: float) -> It
                     sheet[pen][1].append(piece - part * (column, row) + corner)
     for row in range(rows):
         for column in range(columns):
-            marks = [
-                ("registration", _marks(part, corner, f"row {row + 1} of {rows}, column {column + 1} of {columns}"))
-            ]
+            marks = [(MARKS, _marks(part, corner, f"row {row + 1} of {rows}, column {column + 1} of {columns}"))]
             yield Sheet(row + 1, column + 1, pieces.get((row, column), []) + marks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_what_is_cut_is_all_there_and_each_piece_lies_in_its_strip(
         assert (piece[:, axis] >= bounds[strip]).all()
         assert (piece[:, axis] <= bounds[strip + 1]).all()
     assert length([piece for _, piece in pieces]) == pytest.approx(length([line]), abs=1e-9)
-    for (_, before), (_, after) in zip(pieces, pieces[1:], strict=False):
+    for (_, before), (_, after) in itertools.pairwise(pieces):
         assert (before[-1] == after[0]).all()
         assert before[-1][axis] in at
     assert (pieces[0][1][0] == line[0]).all()
@@ -61,15 +62,14 @@ def test_a_wrapped_line_lies_in_the_tile_and_has_the_same_ink(line: np.ndarray, 
 
 
 def test_a_dot_on_the_edge_of_a_tile_is_there_once() -> None:
-    corner = np.zeros((2, 2))
-    inside = wrap([corner + (10, 0), corner + (0, 5), corner + (-10, 5)], (10.0, 5.0))
+    inside = wrap([np.array([corner, corner], dtype=float) for corner in ((10, 0), (0, 5), (-10, 5))], (10.0, 5.0))
     assert all(is_dot(line) and (line == 0).all() for line in inside)
     assert len(inside) == 3
 
 
 def test_a_box_keeps_what_stands_on_its_edge() -> None:
-    edge = np.array([[4.0, 0], [4.0, 3.0]])
-    assert len(clip([edge, edge[:1], edge + (1, 0)], (0, 0), (4, 3))) == 2
+    edge, beyond = np.array([[4.0, 0], [4.0, 3.0]]), np.array([[4.1, 0], [4.1, 3.0]])
+    assert len(clip([edge, edge[:1], beyond], (0, 0), (4, 3))) == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
