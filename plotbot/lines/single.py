@@ -26,8 +26,8 @@ from plotbot.units import InputError
 _GRID_MM = 1e-3
 # The direction in which a way leaves a crossing is taken over this share of the sketch's longer side.
 _REACH = 0.02
-# So many places where an odd number of ways meet are matched in a few seconds.
-_MOST_ODD = 3000
+# So many strokes take a few seconds; all pairs of their ends are looked at.
+_MOST_STROKES = 1000
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,14 @@ def single_line(lines: Sequence[np.ndarray], home: tuple[float, float]) -> Singl
     New ink is as short as links between the parts that do not touch can be; then what is drawn a second time is kept
     short. At crossings the line goes straight on where it can. It begins at the one of its ends that is nearer to
     ``home``, or if it is closed at its point that is nearest. Points move by at most a micrometre. Deterministic.
-    Raises InputError where there is nothing to draw, for a point that is not finite, and for a drawing too large.
+    Raises InputError where there is nothing to draw, for a point that is not finite, and for more than 1,000 strokes.
     """
     if not lines:
         raise InputError("There is nothing to draw as one line: the sketch has no strokes.")
+    if len(lines) > _MOST_STROKES:
+        raise InputError(
+            f"A drawing of {len(lines):,} strokes is too much for one line: draw parts of up to {_MOST_STROKES:,}."
+        )
     if not np.isfinite(np.concatenate(lines)).all():
         raise InputError("A stroke has a coordinate that is not a finite number: correct the sketch.")
     strokes = shapely.union_all([shapely.linestrings(x) for x in lines if not is_dot(x)], grid_size=_GRID_MM)
@@ -112,11 +116,6 @@ def _retrace(nodes: np.ndarray, lengths: np.ndarray) -> tuple[list[int], tuple[i
     odd = np.flatnonzero(np.bincount(nodes.ravel()) % 2)
     if not len(odd):
         return [], None
-    if len(odd) > _MOST_ODD:
-        raise InputError(
-            f"The drawing has {len(odd):,} loose ends and forks, and can be one line with at most {_MOST_ODD:,}: "
-            "draw its parts one by one."
-        )
     between = np.sort(nodes, axis=1)
     order = np.lexsort((lengths, between[:, 1], between[:, 0]))
     between, first = np.unique(between[order], axis=0, return_index=True)

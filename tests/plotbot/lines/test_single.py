@@ -110,8 +110,8 @@ def test_what_cannot_be_one_line_is_refused_in_a_sentence() -> None:
         single_line([], HOME)
     with pytest.raises(InputError, match="not a finite number"):
         single_line([line((0, 0), (np.nan, 1))], HOME)
-    with pytest.raises(InputError, match="loose ends"):
-        single_line([line((x, 0), (x, 2)) for x in range(1600)], HOME)
+    with pytest.raises(InputError, match="1,001 strokes is too much"):
+        single_line([line((x, 0), (x, 2)) for x in range(1001)], HOME)
 
 
 @pytest.mark.skipif("PLOTBOT_DATA" not in os.environ, reason="PLOTBOT_DATA does not name the data folder")
