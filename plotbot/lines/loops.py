@@ -19,7 +19,7 @@ _SAME_MM = 1e-6
 
 
 def splice_loops(lines: Sequence[np.ndarray], tolerance_mm: float) -> tuple[list[np.ndarray], list[float]]:
-    """Polylines (N, 2), mm, in which strokes draw closed ones that they touch; and the most that each of these adds, mm.
+    """Polylines (N, 2), mm, in which strokes draw closed ones that they touch; and the most that each of them adds.
 
     A stroke is closed where its ends lie within the tolerance; a dot is. Where another draws it, the way there and back
     and the way between its ends add at most ``tolerance_mm`` together. No point is moved or left out, and a stroke that
