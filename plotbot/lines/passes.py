@@ -9,39 +9,47 @@ from plotbot.lines.tour import LEAST_GAIN, Ints, Tour
 
 # Nearest ends tried for each new travel edge of a move but the one that closes it: so it is 4-opt at most.
 _BREADTHS = (24, 16, 3)
+# Where a look at all ends finds a move at no more than this share of them, it is the last.
+_FEW = 1 / 300
 
 
-def improve(tour: Tour, look: Ints) -> None:
-    """Make improving moves from the ends ``look``, and from those that a move changes, until none is left.
+def improve(tour: Tour) -> None:
+    """Make improving moves of up to four travel edges among near ends until none, or on a large page few, are left.
 
     A pass finds the best move that begins at each end (positive gain, neighbour lists: Lin and Kernighan 1973) and
-    applies the best of them first, and of the others those that still hold. The next looks at the ends that this
-    one changed (the don't-look bits of Bentley 1992).
+    makes the best of them first, and of the others those that still hold. The next looks only at the ends that this
+    one changed (the don't-look bits of Bentley 1992); when that finds nothing more, at all of them again, since a
+    stretch turned round elsewhere may allow a move here.
     """
-    while len(look):
-        changed: list[int] = []
-        for move in _best_moves(tour, look):
-            changed += move if _apply(tour, move) else move[:1]
-        look = np.unique(np.array(changed, np.int32))
+    every = np.arange(len(tour.mate), dtype=np.int32)
+    worth_a_pass = True
+    while worth_a_pass:
+        moves = _best_moves(tour, every)
+        worth_a_pass = len(moves) > _FEW * len(every)
+        while moves:
+            changed: list[int] = []
+            for move in moves:
+                changed += move if _apply(tour, move) else move[:1]
+            moves = _best_moves(tour, np.unique(np.array(changed, np.int32)))
 
 
 def _best_moves(tour: Tour, look: Ints) -> list[list[int]]:
     """The best improving move from each of these ends, where it has one, best first; as lists of ends."""
-    moves = np.column_stack([look, tour.mate[look]])
+    moves = np.stack([look, tour.mate[look]])  # (2k, M)
     gain = tour.mate_cost[look]  # of edges removed, less those added so far
     found: list[tuple[float, list[int]]] = []
     for breadth in _BREADTHS:
-        opened = gain[:, None] - tour.near_cost[moves[:, -1], :breadth]
+        opened = gain[:, None] - tour.near_cost[moves[-1], :breadth]
         row, column = np.nonzero(opened > LEAST_GAIN)
-        end = tour.near[moves[row, -1], column]
-        new = (moves[row] != end[:, None]).all(axis=1)
+        end = tour.near[moves[-1, row], column]
+        new = np.flatnonzero((moves[:, row] != end).all(axis=0))
         row, column, end = row[new], column[new], end[new]
-        moves = np.column_stack([moves[row], end, tour.mate[end]])
+        moves = np.concatenate([moves[:, row], [end, tour.mate[end]]])
         gain = opened[row, column] + tour.mate_cost[end]
-        closed = gain - tour.cost(moves[:, -1], moves[:, 0])
+        closed = gain - tour.cost(moves[-1], moves[0])
         good = np.flatnonzero(closed > LEAST_GAIN)
-        good = good[_one_cycle(tour, moves[good])]
-        found += zip(closed[good].tolist(), moves[good].tolist(), strict=True)
+        good = good[_one_cycle(tour, moves[:, good].T)]
+        found += zip(closed[good].tolist(), moves[:, good].T.tolist(), strict=True)
     best: dict[int, tuple[float, list[int]]] = {}
     for one in found:
         if one[0] > best.get(one[1][0], (0.0,))[0]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +37,21 @@ class Rapids:
         With L the length, v = min |v_i / u_i| and a = min |a_i / u_i|, it is L / v + v / a from L = v^2 / a on and
         2 sqrt(L / a) below. The planner's rounding to whole steps is left out.
         """
-        dx, dy = np.abs(dx), np.abs(dy)
-        length = np.hypot(dx, dy)
-        level = np.maximum(np.maximum(dx / self.rate[0], dy / self.rate[1]), length / self.path_rate)  # L / v
-        ramp = np.maximum(
-            np.maximum(dx / self.acceleration[0], dy / self.acceleration[1]), length / self.path_acceleration
-        )  # L / a
+        level = _longest(dx, dy, self.rate, self.path_rate)  # L / v
+        ramp = _longest(dx, dy, self.acceleration, self.path_acceleration)  # L / a
         peak = np.maximum(level, np.sqrt(ramp))
         # peak is L / v in a trapezoid and sqrt(L / a) in a triangle: in both the time is peak + (L / a) / peak.
         return peak + np.divide(ramp, peak, out=np.zeros_like(peak), where=peak > 0)
+
+
+def _longest(
+    dx: NDArray[np.float64], dy: NDArray[np.float64], axes: tuple[float, float], path: float
+) -> NDArray[np.float64]:
+    """The largest of |dx|, |dy| and the length, each over its limit."""
+    each = [np.abs(mm) / limit for mm, limit in zip((dx, dy), axes, strict=True) if limit < math.inf]
+    if path < math.inf:
+        each.append(np.hypot(dx, dy) / path)
+    return reduce(np.maximum, each, np.zeros_like(dx))
 
 
 LENGTH = Rapids(path_rate=1.0)
