@@ -57,8 +57,12 @@ class Design:
             raise InputError("A pattern that morphs has one source, a model with an encoder: cat_vae, cat_pig_vae.")
         if len(self.between) not in (0, 2):
             raise InputError("A pattern morphs between two drawings: give --between twice, or not at all.")
-        if (self.size is not None and not self.size > 0) or not -1 < self.spacing <= 10:
-            raise InputError("Motifs have a size above zero, and a spacing of at most 10 times that.")
+        if self.size is not None and not self.size > 0:
+            raise InputError("A motif of no size cannot be drawn: make it larger than 0.")
+        if not -0.9 <= self.spacing <= 10:
+            raise InputError(f"A spacing of {self.spacing:g} is out of range: it is a share of a motif, -0.9 to 10.")
+        if self.repeat == "toss" and self.spacing < 0:
+            raise InputError("A toss is packed so that nothing overlaps: give it a spacing of 0 or more.")
 
 
 @dataclass(frozen=True)

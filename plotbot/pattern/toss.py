@@ -118,16 +118,12 @@ def _unit(lines: Lines) -> Lines:
 
 def _outline(lines: Lines, spacing: float) -> np.ndarray:
     """A ring (K, 2) that has all within half the spacing of the lines inside."""
-    strokes = shapely.union_all(
-        [
-            shapely.LineString(line if len(line) > 1 else np.repeat(line, 2, axis=0)).buffer(CLOSED + spacing / 2)
-            for line in lines
-        ]
-    )
+    near = CLOSED + spacing / 2
+    strokes = shapely.union_all([shapely.LineString(line[[0, *range(len(line))]]).buffer(near) for line in lines])
     grown = shapely.union_all([shapely.Polygon(one.exterior) for one in shapely.get_parts(strokes)])
     ring = grown.buffer(SIMPLE - CLOSED).simplify(SIMPLE)
-    if ring.geom_type != "Polygon":
-        ring = shapely.convex_hull(shapely.union_all([shapely.LineString(line).buffer(spacing / 2) for line in lines]))
+    if ring.geom_type != "Polygon":  # parts too far from each other
+        ring = shapely.convex_hull(ring)
     return np.asarray(shapely.get_coordinates(ring.exterior))
 
 

@@ -71,8 +71,9 @@ def test_what_does_not_fit_is_told_how_many_do() -> None:
         toss(MOTIFS, (100.0, 100.0), 60.0, 0.2, FREE, True, 0)
 
 
-def test_a_dot_and_a_single_stroke_are_motifs_too() -> None:
+def test_a_dot_a_single_stroke_and_parts_far_from_each_other_are_motifs_too() -> None:
     dot, stroke = Motif([np.array([[3.0, 3.0]])]), Motif([np.array([[0.0, 0.0], [50.0, 0.0]])])
-    placed, _ = toss([dot, stroke, stroke], (30.0, 30.0), None, 0.2, FREE, True, 0)
+    apart = Motif([dot.lines[0], np.array([[90.0, 90.0], [91.0, 99.0]])])
+    placed, _ = toss([dot, stroke, apart], (30.0, 30.0), None, 0.2, FREE, True, 0)
     assert len(placed[0].lines[0]) == 1
     assert np.isfinite(np.concatenate([line for one in placed for line in one.lines])).all()
