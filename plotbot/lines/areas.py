@@ -19,13 +19,13 @@ _GRID_MM = 1e-4
 Geometries = NDArray[np.object_]
 
 
-def enclosed(lines: Sequence[np.ndarray], gap: float = 0.05) -> shapely.Geometry:
+def enclosed(lines: Sequence[np.ndarray], gap: float = 0.1) -> shapely.Geometry:
     """The area that the closed strokes among the polylines (N, 2), mm, enclose: polygons, or none at all.
 
-    A stroke is closed where its ends are no further apart than ``gap``, a share of its length: hand-drawn circles miss
-    by a little. A stroke that crosses itself encloses all that it goes round. Of several strokes the even-odd rule
-    decides: what lies in an odd number of them is inside, so that an eye is a hole in a face, and its pupil is not.
-    Open strokes and dots enclose nothing. Raises InputError for a coordinate that is not finite.
+    A stroke is closed where its ends are no further apart than ``gap``, a share of its length: nine hand-drawn
+    circles of ten miss by less. A stroke that crosses itself encloses all that it goes round. Of several strokes
+    the even-odd rule decides: what lies in an odd number of them is inside, so that an eye is a hole in a face, and
+    its pupil is not. Open strokes and dots enclose nothing. Raises InputError for a coordinate that is not finite.
     """
     rings = [np.concatenate([line, line[:1]]) for line in _finite(lines) if _is_closed(line, gap)]
     if not rings:

@@ -38,11 +38,11 @@ def hatch(
         raise InputError(f"Lines {spacing_mm:g} mm apart fill nothing: use a spacing above zero, such as 1mm.")
     if not (pen_mm >= 0 and math.isfinite(pen_mm) and math.isfinite(angle_degrees)):
         raise InputError(f"A pen of {pen_mm:g} mm at {angle_degrees:g} degrees cannot hatch: use finite numbers.")
-    metres = shapely.area(area) / spacing_mm / 1000 * (2 if style == "cross" else 1)
-    if metres > _MOST_METRES:
+    metres_at_1mm = area.area / 1000 * (2 if style == "cross" else 1)
+    if metres_at_1mm / spacing_mm > _MOST_METRES:
         raise InputError(
-            f"Lines {spacing_mm:g} mm apart would take {metres:,.0f} m of ink: ask for a wider spacing, "
-            f"{metres / _MOST_METRES * spacing_mm:.2g} mm or more."
+            f"Lines {spacing_mm:g} mm apart would take {metres_at_1mm / spacing_mm:,.0f} m of ink: "
+            f"ask for {metres_at_1mm / _MOST_METRES:.2g} mm or more."
         )
     if style == "concentric":
         return _rings(area, spacing_mm, pen_mm)
@@ -107,7 +107,9 @@ def _serpentines(inside: shapely.Geometry, spacing: float, angle: float) -> list
     cuts = np.flatnonzero(np.diff(of[edge[around]])) + 1
     after = np.concatenate([np.roll(part, -1) for part in np.split(around, cuts)])
     lower = np.minimum(level[around], level[after])
-    leads = (np.abs(level[after] - level[around]) == 1) & (around % 2 != lower % 2)
+    side = around % 2
+    # Where two rings touch on a level, which of their ends is which is open: hence the look at both.
+    leads = (np.abs(level[after] - level[around]) == 1) & (side == after % 2) & (side != lower % 2)
     up: dict[int, tuple[int, np.ndarray]] = {}
     for a, b in zip(around[leads].tolist(), after[leads].tolist(), strict=True):
         way = _way(points, of, edge[a] + share[a], edge[b] + share[b])

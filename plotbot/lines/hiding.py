@@ -76,11 +76,13 @@ def _hidden(lines: Sequence[np.ndarray], of: NDArray[np.int_], covers: Geometrie
         segment += first
         ahead = cover > of[stroke[segment]]
         segment, cover = segment[ahead], cover[ahead]
+        whole = shapely.covers(covers[cover], segments[segment])
+        gone = np.unique(segment[whole])
+        found.append(np.column_stack([gone, np.zeros(len(gone)), np.ones(len(gone))]))
+        partly = ~np.isin(segment, gone)
+        segment, cover = segment[partly], cover[partly]
         touched = shapely.intersects(covers[cover], segments[segment])
         segment, cover = segment[touched], cover[touched]
-        whole = shapely.covers(covers[cover], segments[segment])
-        found.append(np.stack([segment[whole], np.zeros(whole.sum()), np.ones(whole.sum())], axis=1))
-        segment, cover = segment[~whole], cover[~whole]
         parts, index = shapely.get_parts(shapely.intersection(segments[segment], covers[cover]), return_index=True)
         along = shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING
         parts, segment = parts[along], segment[index[along]]
