@@ -23,7 +23,7 @@ Progress = Callable[[float, str], None]
 """Is told the share done, 0 to 1, and a remark."""
 
 # Kicks by effort: for each stroke, and at most.
-_KICKS = {"fast": (0, 0), "normal": (15, 15_000), "best": (150, 150_000)}
+_KICKS = {"fast": (0, 0), "normal": (10, 10_000), "best": (120, 120_000)}
 _KICKS_AT_ONCE = 200  # a few hundredths of a second, in which no Ctrl-C is heard
 # Rough seconds on a computer of 2024: for each stroke before the first kick, and for each kick.
 _STROKE_SECONDS, _KICK_SECONDS = 2e-4, 1.3e-4
