@@ -12,7 +12,7 @@ from plotbot.lines.joining import is_dot
 from plotbot.units import InputError
 
 # Areas keep to the strokes within this, mm, less than a machine's step: flattened curves have far too many points.
-_TOLERANCE_MM = 0.005
+TOLERANCE_MM = 0.005
 # Areas are computed on a grid of this step, mm, so that ends that touch and crossings are points and not rounding.
 _GRID_MM = 1e-4
 
@@ -86,7 +86,7 @@ def _is_closed(line: np.ndarray, gap: float) -> bool:
 
 def _gone_round(drawn: Geometries) -> Geometries:
     """What each of the lines goes round, holes filled: polygons, or nothing."""
-    drawn = shapely.simplify(drawn, _TOLERANCE_MM, preserve_topology=False)
+    drawn = shapely.simplify(drawn, TOLERANCE_MM, preserve_topology=False)
     noded = shapely.union_all(drawn[:, None], grid_size=_GRID_MM, axis=1)
     areas = [shapely.coverage_union_all(shapely.polygonize([line])) for line in noded]
     return np.array(areas, dtype=object)

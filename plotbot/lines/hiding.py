@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from plotbot.lines.areas import Geometries, linework, silhouettes
+from plotbot.lines.areas import TOLERANCE_MM, Geometries, linework, silhouettes
 from plotbot.units import InputError
 
 # Segments looked at in one go, which bounds the memory where very many sketches lie on one spot.
@@ -25,7 +25,8 @@ def hide(
     ``areas.silhouettes``, which also says what ``gap`` is), and everything within ``clearance_mm`` of it and of all
     its lines: the halo that sets it off from what is behind (Appel, Rohlf and Stein 1979, "The haloed line effect for
     hidden line elimination"). It is measured between the middles of lines; twice the pen's width, the default,
-    leaves a pen's width of white, and with 0 lines behind run up to the outline. A sketch never hides itself.
+    leaves a pen's width of white, and with 0 lines behind run up to the outline; one that runs along it is covered, so
+    that it is drawn once. A sketch never hides itself.
 
     For the closed strokes of a page that hide each other in the order they are drawn in, give each stroke as a
     sketch of its own, with a ``gap`` and clearance of 0.
@@ -40,8 +41,9 @@ def hide(
             raise InputError(f"{distance} is no width to hide lines with: use zero or more.")
     lines = [line for sketch in sketches for line in sketch]
     of = np.repeat(np.arange(len(sketches)), [len(sketch) for sketch in sketches])
+    # Never less than the tolerance, so that a line along an outline in front is all covered.
     covers = shapely.union(
-        shapely.buffer(silhouettes(sketches, gap), clearance_mm),
+        shapely.buffer(silhouettes(sketches, gap), max(clearance_mm, TOLERANCE_MM)),
         shapely.buffer(linework(lines, of, len(sketches)), clearance_mm),
     )
     result: list[list[np.ndarray]] = [[] for _ in sketches]
