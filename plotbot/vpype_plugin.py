@@ -137,7 +137,7 @@ def pattern(
 
 
 @click.command("plotbot-order")
-@click.option("-e", "--effort", type=TextType(), default="normal", help="fast, normal, best, or seconds such as 30s")
+@click.option("-e", "--effort", type=TextType(), default="fast", help="fast, normal, best, or a time as 30s")
 @click.option(
     "-m", "--machine", type=TextType(), default="virtual", help="The plotter whose travel time is to be short"
 )
@@ -203,14 +203,11 @@ def gcode(document: vpype.Document, output: str, machine: str) -> vpype.Document
     """
     from gcode.profile import load_profile
     from gcode.writing import write_layers
+    from plotbot.files import write_beside
     from plotbot.page.toolpath import to_toolpath
-    from plotbot.units import InputError
 
     profile = load_profile(machine)
-    try:
-        write_layers(to_toolpath(document, profile).layers, profile).save(Path(output))
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
+    write_beside(Path(output), write_layers(to_toolpath(document, profile).layers, profile).text.encode())
     return document
 
 

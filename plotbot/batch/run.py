@@ -16,6 +16,7 @@ from gcode.writing import write_layers
 from plotbot.attended import Attendant
 from plotbot.batch.ledger import Entry, Ledger
 from plotbot.batch.plan import Sheet
+from plotbot.files import write_beside
 from plotbot.page.contact import Picture, write_contact_sheet
 from plotbot.page.layout import page_size
 from plotbot.page.reading import read_page
@@ -84,7 +85,7 @@ class Run:
             page = read_page(self._page(sheet))
             toolpath = to_toolpath(page, self.profile)
             if not self._job(sheet).exists():
-                write_layers(toolpath.layers, self.profile).save(self._job(sheet))
+                write_beside(self._job(sheet), write_layers(toolpath.layers, self.profile).text.encode())
             seconds = estimate(read_job(self._job(sheet), self.profile), self.profile).seconds
         except Exception as error:
             self.ledger.write(sheet.number, "failed", why=str(error))

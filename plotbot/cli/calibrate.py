@@ -80,12 +80,9 @@ def backlash(output: Output, machine: options.Machine = "virtual", as_json: opti
 
 def _write(sheet: Sheet, profile: Profile, output: Path, as_json: bool) -> None:
     from gcode.motion import estimate
-    from plotbot.units import InputError
+    from plotbot.files import write_beside
 
-    try:
-        sheet.program.save(output)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
+    write_beside(output, sheet.program.text.encode())
     facts = {
         "machine": profile.name,
         "sheet_mm": list(sheet.size),

@@ -41,7 +41,7 @@ def sample(
     samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed, model)
     if output.suffix in (".svg", ".png"):
         size = paper_size(paper, landscape)
-        placed = in_grid(samples.sketches, size, parse_length(margin))
+        placed = in_grid(samples.sketches, size, options.margin_of(margin))
         if output.suffix == ".svg":
             write_page(page_of(placed, size), output, made(model=samples.model, seed=seed))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
@@ -36,6 +37,8 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
+log = logging.getLogger(__name__)
+
 _NUMBERS = re.compile(r"\[\n([-+.,\d\seE]+)\n *\]")  # a text in JSON has no line ends, so it cannot be one
 
 
@@ -54,6 +57,16 @@ def report(facts: dict[str, Any], as_json: bool) -> None:
 def to_json(facts: dict[str, Any]) -> str:
     """Indented, but a list of numbers on one line."""
     return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(facts, indent=2))
+
+
+def margin_of(text: str) -> float:
+    """The margin, mm, with a warning for none; raises InputError where it is no length."""
+    from plotbot.units import parse_length
+
+    margin = parse_length(text)
+    if margin == 0:
+        log.warning("With a margin of 0 mm the pen draws on the paper's edge: 5 mm keep it off clips and table.")
+    return margin
 
 
 def made(**facts: object) -> dict[str, str]:

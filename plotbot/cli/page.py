@@ -12,7 +12,7 @@ import typer
 from plotbot.cli import care, finish, options
 from plotbot.cli.options import made, report
 
-LONG_SECONDS = 10.0  # a wait of which a person is told beforehand
+LONG_SECONDS = 3.0  # a wait of which a person is told beforehand
 
 
 def draw(
@@ -28,7 +28,7 @@ def draw(
     machine: options.Machine = "virtual",
     seed: options.Seed = 0,
     smooth: finish.Smooth = None,
-    effort: finish.Effort = "normal",
+    effort: finish.Effort = "fast",
     single_line: finish.SingleLine = False,
     reload_every: care.ReloadEvery = None,
     dip_at: care.DipAt = None,
@@ -62,7 +62,7 @@ def draw(
     habits = care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
     hard = finish.effort_of(effort)
     samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed)
-    placed = in_grid(samples.sketches, size, parse_length(margin))
+    placed = in_grid(samples.sketches, size, options.margin_of(margin))
     ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed)
     if single_line:
         placed, ready = as_single_lines(placed, ready, profile), replace(ready, smooth=0.0, once=False)
@@ -91,7 +91,7 @@ def draw(
     options.make_folder(out)
     ink = from_toolpath(simulation.ink, size, profile, toolpath.rotated)
     write_page(document, out / "page.svg", made(model=samples.model, seed=seed))
-    program.save(out / "job.gcode")
+    write_beside(out / "job.gcode", program.text.encode())
     write_ink_svg(ink, size, pen, out / "ink.svg")
     write_ink_png(ink, size, pen, out / "ink.png")
     write_beside(out / "report.json", (json.dumps(facts, indent=2) + "\n").encode())
@@ -131,7 +131,7 @@ def page(
     keep_doubled: Annotated[
         bool, typer.Option("--keep-doubled", help="Draw lines that lie on each other as often as they are there.")
     ] = False,
-    effort: finish.Effort = "normal",
+    effort: finish.Effort = "fast",
     seed: options.Seed = 0,
     machine: options.Machine = "virtual",
     as_json: options.Json = False,
@@ -151,7 +151,7 @@ def page(
     from plotbot.sketches import read_sketches
     from plotbot.units import InputError, parse_length, span
 
-    profile, pen, edge = load_profile(machine), parse_length(pen_width), parse_length(margin)
+    profile, pen, edge = load_profile(machine), parse_length(pen_width), options.margin_of(margin)
     hard = finish.effort_of(effort)
     placing = Placing(mirror, rotate, scale, edge if fit else None, centre)
     size = paper_size(paper or "a4", landscape)
@@ -203,17 +203,14 @@ def gcode(
     from gcode.motion import estimate
     from gcode.profile import load_profile
     from gcode.writing import write_layers
+    from plotbot.files import write_beside
     from plotbot.page.reading import read_page
     from plotbot.page.toolpath import to_toolpath
-    from plotbot.units import InputError
 
     profile, habits = load_profile(machine), care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
     toolpath = to_toolpath(read_page(file), profile)
     program = write_layers(toolpath.layers, profile, habits)
-    try:
-        program.save(output)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror}); check its folder") from None
+    write_beside(output, program.text.encode())
     plan = estimate(program, profile)
     report(
         {

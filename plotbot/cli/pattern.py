@@ -81,7 +81,7 @@ def lay_out(
     ] = "class",
     pen_width: options.PenWidth = "0.5mm",
     smooth: finish.Smooth = None,
-    effort: finish.Effort = "normal",
+    effort: finish.Effort = "fast",
     temperature: options.Temperature = None,
     pick: options.Pick = 4,
     machine: options.Machine = "virtual",
@@ -110,7 +110,7 @@ def lay_out(
         )
     profile, finished = load_profile(machine), Finish(parse_length(pen_width), 0.0, finish.effort_of(effort), seed)
     colours = Pens([one.strip() for one in pens.split(",") if one.strip()], colour_by, seed)
-    edge, length = parse_length(margin), parse_length(size) if size else None
+    edge, length = options.margin_of(margin), parse_length(size) if size else None
     smaller, turned = (0.2, 180.0) if repeat == "toss" else (0.0, 0.0)
     jitter = Jitter(
         smaller if size_jitter is None else size_jitter,

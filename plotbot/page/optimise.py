@@ -29,7 +29,7 @@ class Finish:
 
     pen_width: float
     smooth: float = 0.0
-    effort: Effort = "normal"
+    effort: Effort = "fast"
     seed: int = 0
     once: bool = True
 

@@ -116,8 +116,6 @@ def _check(placing: Placing, size: tuple[float, float]) -> None:
             f"A margin of {placing.fit:g} mm does not fit on paper of {size[0]:g} x {size[1]:g} mm: "
             f"it must be at least 0 and less than {min(size) / 2:g} mm."
         )
-    if placing.fit == 0:
-        log.warning("With a margin of 0 mm the pen draws on the paper's edge: 5 mm keep it off clips and table.")
 
 
 def _growth(extent: np.ndarray, room: np.ndarray) -> float:

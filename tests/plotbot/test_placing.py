@@ -121,14 +121,6 @@ def test_what_comes_to_lie_beyond_the_paper_is_cut_and_said(caplog: pytest.LogCa
         placed(Placing(move=(500, 0)))
 
 
-def test_a_zero_margin_is_drawn_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        assert len(placed(Placing(fit=0))) == 2
-    assert caplog.messages == [
-        "With a margin of 0 mm the pen draws on the paper's edge: 5 mm keep it off clips and table."
-    ]
-
-
 @pytest.mark.parametrize(
     ("placing", "says"),
     [
