@@ -146,7 +146,7 @@ class Sheet:
         pen, colours = parse_length(self.pen_width), [colour for _, colour in lines]
         ink = [line for line, _ in lines]
         if self.output.suffix == ".svg":
-            write_beside(self.output, svg_bytes(size, [Group(1, ink, pen, colours=colours)]))
+            write_beside(self.output, svg_bytes(size, [Group(1, ink, pen, colours=colours)], options.made()))
         else:
             write_ink_png(ink, size, pen, self.output, colours=colours)
 

@@ -61,7 +61,8 @@ def draw(
     profile, size, pen = load_profile(machine), paper_size(paper, landscape), parse_length(pen_width)
     habits = care.care_of(reload_every, dip_at, shake, slow_end, pen_down_slow)
     hard = finish.effort_of(effort)
-    samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed)
+    with bar(f"drawing {count} x {class_name}"):
+        samples = draw_samples(class_name, count, temperature, pen_temperature, pick, seed)
     placed = in_grid(samples.sketches, size, options.margin_of(margin))
     ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed)
     if single_line:

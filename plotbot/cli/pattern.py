@@ -102,6 +102,7 @@ def lay_out(
     from plotbot.pattern.pens import Pens
     from plotbot.pattern.sheets import border as frame_line
     from plotbot.pattern.sheets import frame, run_of_sheets
+    from plotbot.progress import bar
     from plotbot.units import InputError, parse_length
 
     if output.suffix != ".svg":
@@ -135,7 +136,8 @@ def lay_out(
     sheet = paper_size(paper or "a3", landscape) if paper or cloth else None
     inside = frame(sheet, edge, marks=bool(cloth)) if sheet else None
     area = paper_size(cloth) if cloth else inside
-    pattern = make(design, paper_size(tile) if tile else None, area)
+    with bar("drawing the motifs"):
+        pattern = make(design, paper_size(tile) if tile else None, area)
     # Before anything is cut, so that it meets again.
     if tolerance := finish.smooth_of(smooth, [one.lines for one in pattern.placed]):
         pattern = pattern.smoothed(tolerance, profile.junction_deviation)

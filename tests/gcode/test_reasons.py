@@ -16,7 +16,7 @@ from gcode.virtual.faults import parse_fault
 from gcode.virtual.machine import VirtualPlotter
 from gcode.writing import write_program
 from tests.gcode.driving import PROFILE, QUICK, Z_PROFILE, one_sentence, scribble
-from tests.gcode.test_recovery import along, go_on, ink_of, same_ink
+from tests.gcode.test_recovery import STRAY_MM, along, go_on, ink_of, same_ink
 
 MEANT = [*scribble(3, 25), np.array([[50.0, 60.0]]), *scribble(3, 25, seed=2)]
 
@@ -70,7 +70,7 @@ def test_a_fault_is_named_and_the_job_finished(fault: str, profile: Profile, tmp
             assert ink_of(MEANT).length - 0.2 <= drawn.length <= ink_of(MEANT).length + 1.5 * longest
         else:
             # A board that was reset takes what was on its way to it, and the motor of a Z pen still holds that down.
-            same_ink(machine.ink, MEANT, 3.0 if profile is Z_PROFILE and "reset" in text else 0.0)
+            same_ink(machine.ink, MEANT, stray=STRAY_MM if profile is Z_PROFILE and "reset" in text else 0.0)
 
 
 @pytest.mark.parametrize(

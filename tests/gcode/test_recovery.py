@@ -42,13 +42,19 @@ def along(stroke: Line) -> Line:
     return shapely.get_coordinates(shapely.segmentize(shapely.LineString(stroke), 0.25))
 
 
-def same_ink(ink: list[Line], meant: list[Line], stray: float = 0.0) -> None:
-    """The ink is where it was meant, all of it, and none of it twice, but for `stray` mm; a stroke may be in pieces."""
+# What a Z pen may leave where its board restarts: it stays down, and draws from a zero of its own what was on its way
+# until the driver hears of it. At the machine's own speed that is up to 3 mm; here time runs faster.
+STRAY_MM = 20.0
+
+
+def same_ink(ink: list[Line], meant: list[Line], slack: float = 0.0, stray: float = 0.0) -> None:
+    """The ink is where it was meant, all of it, and none of it twice, to `slack` mm on the length; but for `stray` mm
+    that were not meant. A stroke may be in pieces."""
     drawn, wanted = ink_of(ink), ink_of(meant)
-    for strokes, other in ((ink, wanted), (meant, drawn)):
+    for strokes, other, most in ((ink, wanted, stray), (meant, drawn, 0.0)):
         points = shapely.points(np.concatenate([along(stroke) for stroke in strokes]))
-        assert shapely.distance(points, other).max() <= 0.05 + stray
-    assert drawn.length == pytest.approx(wanted.length, abs=0.3 + stray)
+        assert shapely.distance(points, other).max() <= 0.05 + slack + most
+    assert wanted.length - 0.3 - slack <= drawn.length <= wanted.length + 0.3 + slack + stray
 
 
 def length(strokes: list[Line]) -> float:
@@ -114,7 +120,7 @@ def test_a_job_that_was_cut_off_is_finished(cut: str, resets: bool, profile: Pro
         assert go_on(machine, path).finished
         assert not machine.pen_down
         # A board that was reset takes what was on its way to it, and the motor of a Z pen still holds that down.
-        same_ink(machine.ink, MEANT, 3.0 if (cut, profile) == ("reset", Z_PROFILE) else 0.0)
+        same_ink(machine.ink, MEANT, stray=STRAY_MM if (cut, profile) == ("reset", Z_PROFILE) else 0.0)
         with pytest.raises(PlotterError, match="finished: nothing is left"):
             go_on(machine, path)
 
