@@ -26,6 +26,7 @@ from gcode.transport import PlotterError
 
 Activity = Literal["drawing", "pausing", "paused", "asking", "held"]
 ON_THE_WAY = 0.05  # mm by which a position may miss the program's way: rounding to steps
+GOING_ON = 1.0  # s in which a machine may still say that it is held, after it was told to go on
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Session:
         self._shown: tuple[object, ...] = ()
         self._pausing, self._at_once, self._cancelled = threading.Event(), threading.Event(), threading.Event()
         self._answered = threading.Event()
+        self._released = -math.inf  # when the machine was last told to go on after a hold
         self._live = False  # resume and cancel may press the machine's buttons; changed by whoever may press them
         self._buttons = threading.Lock()
         self._talking = talking
@@ -122,6 +124,8 @@ class Session:
         with self._buttons:
             if self._live and self._activity == "held" and not self._cancelled.is_set():
                 self._board.release()
+                self._released = time.monotonic()
+                self._report = replace(self._report, state="run", still=False)
 
     def cancel(self) -> None:
         """As `Plotter.cancel`."""
@@ -248,6 +252,9 @@ class Session:
             case Broken():
                 raise PlotterError(event.why)
             case Report():
+                # A report that was on its way when the machine was told to go on would ask the person twice.
+                if event.state in ("hold", "door") and time.monotonic() < self._released + GOING_ON:
+                    event = replace(event, state="run", still=False)
                 self._report = event
                 self._still = job.at_rest and event.state == "idle"
                 job.seen_at(self._work(event.position), ON_THE_WAY)
