@@ -22,6 +22,7 @@ from vpype_cli import (
 )
 
 from plotbot.cli import is_foreseen
+from plotbot.cli.options import listed
 from plotbot.units import MM_PER_PX
 
 T = TypeVar("T")
@@ -40,10 +41,6 @@ def _in_a_sentence(command: Callable[..., T]) -> Callable[..., T]:
             raise
 
     return run
-
-
-def _listed(text: str) -> list[str]:
-    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 @click.command("plotbot-sketch")
@@ -124,8 +121,8 @@ def pattern(
     from plotbot.pattern.pens import Pens, page
     from plotbot.pattern.sheets import frame
 
-    colours = Pens(_listed(pens), by, seed)
-    design = Design(_listed(classes), repeat, count, None if size is None else size * MM_PER_PX, seed=seed)
+    colours = Pens(listed(pens), by, seed)
+    design = Design(listed(classes), repeat, count, None if size is None else size * MM_PER_PX, seed=seed)
     edge = margin * MM_PER_PX if document.page_size else 0.0
     area = frame(page_size(document), edge) if document.page_size else None
     laid = make(design, None, area)

@@ -87,7 +87,7 @@ def evaluate(
 
     weights = zoo.weights_of(model)
     trained = load_model(weights)
-    names = [one.strip() for one in classes.split(",") if one.strip()]
+    names = options.listed(classes)
     try:
         heats = [float(one) for one in temperatures.split(",")]
     except ValueError:

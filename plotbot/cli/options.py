@@ -59,6 +59,11 @@ def to_json(facts: dict[str, Any]) -> str:
     return _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(facts, indent=2))
 
 
+def listed(text: str) -> list[str]:
+    """What a text names, between commas."""
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 def margin_of(text: str) -> float:
     """The margin, mm, with a warning for none; raises InputError where it is no length."""
     from plotbot.units import parse_length

@@ -66,7 +66,7 @@ def draw(
     placed = in_grid(samples.sketches, size, options.margin_of(margin))
     ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed)
     if single_line:
-        placed, ready = as_single_lines(placed, ready, profile), replace(ready, smooth=0.0, once=False)
+        placed, ready = as_single_lines(placed, ready, profile)
     document, saving = optimise(page_of(placed, size), profile, ready)
     toolpath = to_toolpath(document, profile)
     program = write_layers(toolpath.layers, profile, habits)
@@ -171,7 +171,7 @@ def page(
         placed = in_grid([one for path in files for one in read_sketches(path)], size, edge, columns)
         ready = Finish(pen, finish.smooth_of(smooth, placed), hard, seed, once=not keep_doubled)
         if single_line:
-            placed, ready = as_single_lines(placed, ready, profile), replace(ready, smooth=0.0, once=False)
+            placed, ready = as_single_lines(placed, ready, profile)
         document = page_of(placed, size)
     if hide:
         document = hidden(document, pen)

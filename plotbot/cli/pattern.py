@@ -110,7 +110,7 @@ def lay_out(
             f"{output}: a pattern is written as .svg, with a picture beside it; call it {output.stem}.svg."
         )
     profile, finished = load_profile(machine), Finish(parse_length(pen_width), 0.0, finish.effort_of(effort), seed)
-    colours = Pens([one.strip() for one in pens.split(",") if one.strip()], colour_by, seed)
+    colours = Pens(options.listed(pens), colour_by, seed)
     edge, length = options.margin_of(margin), parse_length(size) if size else None
     smaller, turned = (0.2, 180.0) if repeat == "toss" else (0.0, 0.0)
     jitter = Jitter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gcode.profile import Profile
@@ -48,12 +48,17 @@ class Saving:
     travel_after_mm: float
 
 
-def as_single_lines(sketches: Sequence[list[np.ndarray]], finish: Finish, profile: Profile) -> list[list[np.ndarray]]:
-    """Each sketch, polylines (N, 2) in mm, as one line without a lift, and smooth as `finish` has it: smooth first, so
-    that ink drawn a second time lies on the first. Its page wants a `finish` that neither smooths nor draws once."""
+def as_single_lines(
+    sketches: Sequence[list[np.ndarray]], finish: Finish, profile: Profile
+) -> tuple[list[list[np.ndarray]], Finish]:
+    """Each sketch, polylines (N, 2) in mm, as one line without a lift, and what is left of `finish` for their page.
+
+    They are smooth already, before they are one line, so that ink drawn a second time lies on the first; and for that
+    ink they are not drawn once.
+    """
     if finish.smooth:
         sketches = [smooth(one, finish.smooth, profile.junction_deviation) for one in sketches]
-    return [[single_line(one, (0.0, 0.0)).line] for one in sketches]
+    return [[single_line(one, (0.0, 0.0)).line] for one in sketches], replace(finish, smooth=0.0, once=False)
 
 
 def optimise(

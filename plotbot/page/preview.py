@@ -19,9 +19,9 @@ from gcode.writing import write_layers
 from plotbot.page.ink import picture
 from plotbot.page.layout import page_size
 from plotbot.page.raster import mixes
-from plotbot.page.svg import DEFAULT_PEN_MM, Group
+from plotbot.page.svg import DEFAULT_PEN_MM, Group, groups_of
 from plotbot.page.toolpath import from_toolpath, to_toolpath
-from plotbot.units import MM_PER_PX, InputError
+from plotbot.units import InputError
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +102,11 @@ def page_drawing(document: vpype.Document, profile: Profile, pen_width: float | 
     Pens are `pen_width` mm wide, by default as wide as the page says. Raises InputError where it does not fit.
     """
     toolpath = to_toolpath(document, profile)
-    pens = []
-    for _, layer in sorted(document.layers.items()):
-        if len(layer):
-            width = layer.property("vp_pen_width")
-            own = width * MM_PER_PX if width else DEFAULT_PEN_MM
-            colour = colour_of(vpype.Color(layer.property("vp_color") or "black").as_hex())
-            pens.append(Pen(colour, own if pen_width is None else pen_width))
+    pens = [
+        Pen(colour_of(group.colour), (group.width or DEFAULT_PEN_MM) if pen_width is None else pen_width)
+        for group in groups_of(document)
+        if group.lines
+    ]
     size = page_size(document)
     ways, _ = _ways(write_layers(toolpath.layers, profile), profile, size, toolpath.rotated)
     return Drawing(size, tuple(pens), ways)
